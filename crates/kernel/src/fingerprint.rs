@@ -1,0 +1,301 @@
+//! The fast path: records that agree in everything, found without looking at them as rows.
+//!
+//! ```text
+//!   scan ──▶ Fingerprint { key 128 bit, content 64 bit, place }   one per record with a number
+//!   agree ─▶ key with one record on each side and equal content ─▶ match
+//!            anything else ────────────────────────────────────▶ residue, to be fetched as rows
+//! ```
+//!
+//! A fingerprint is a plain value: it can be partitioned by key, spilled and carried elsewhere. The
+//! result depends on no order. Two different contents that hash alike would hide a difference, with
+//! odds of one in 2⁶⁴ for each pair that differs; two keys that collide would only cost a fetch.
+
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::calendar::Day;
+use crate::currency::Currency;
+use crate::money::Total;
+use crate::party::Party;
+use crate::record::{Book, Direction, Notes, Status};
+
+/// What the fast path knows of one record: 32 bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(C)]
+pub struct Fingerprint {
+    /// Hash of account, kind class and event number.
+    pub key: u128,
+    /// Hash of everything that is compared.
+    pub content: u64,
+    /// Where the record is.
+    pub place: u64,
+}
+
+/// Everything that is compared, in the form that both sides share.
+///
+/// What only a provider's row can have wrong (`fee_gap`, `net_gap`, `notes`) is nothing on the
+/// ledger's side, so a clean row agrees and any oddity sends the pair to the full rules.
+#[derive(Clone, Copy, Debug)]
+pub struct Content {
+    /// Its side. Only looked at while the record is not final, has a note or hides its other party: such
+    /// a record never agrees.
+    pub book: Book,
+    /// Its state.
+    pub status: Status,
+    /// Its direction.
+    pub direction: Direction,
+    /// Its currency.
+    pub currency: Currency,
+    /// The compared amount, in minor units.
+    pub principal: i64,
+    /// The business day, where both sides have one.
+    pub day: Option<Day>,
+    /// The fee itself where the ledger's fee is compared, its gap to the schedule where one applies.
+    pub fee: Option<Total>,
+    /// Tax, where compared.
+    pub tax: Option<i64>,
+    /// Net as printed less net as computed.
+    pub net_gap: Total,
+    /// What the provider adds.
+    pub notes: Notes,
+    /// The other party, where it is compared.
+    pub party: Party,
+}
+
+impl Content {
+    /// The hash under which equal contents meet.
+    #[must_use]
+    pub fn hash(&self, seed: u64) -> u64 {
+        let mut bytes = [0_u8; 96];
+        let mut at = 0;
+        let mut put = |part: &[u8]| {
+            bytes[at..at + part.len()].copy_from_slice(part);
+            at += part.len();
+        };
+        let plain = self.status.is_final() && self.notes.is_empty() && self.party != Party::Masked;
+        let open_side = if plain { 0 } else { 1 + self.book as u8 };
+        put(&[self.status as u8, self.direction as u8, self.notes.bits(), self.currency.exponent(), open_side]);
+        put(self.currency.code().as_bytes());
+        put(&self.principal.to_le_bytes());
+        put(&self.day.map_or(i64::MIN, |day| i64::from(day.0)).to_le_bytes());
+        put(&self.fee.map_or(i128::MIN, Total::get).to_le_bytes());
+        put(&self.tax.unwrap_or(i64::MIN).to_le_bytes());
+        put(&self.net_gap.get().to_le_bytes());
+        if let Party::Whole(party) = self.party {
+            put(&party.to_le_bytes());
+        }
+        xxh3_64_with_seed(&bytes[..at], seed)
+    }
+}
+
+/// A content hash with one further compared column folded in; an absent text is not an empty one.
+#[must_use]
+pub fn with_column(content: u64, text: Option<&str>) -> u64 {
+    match text {
+        Some(text) => xxh3_64_with_seed(text.as_bytes(), content),
+        None => content.rotate_left(17).wrapping_mul(0x9E37_79B9_7F4A_7C15),
+    }
+}
+
+/// What one partition came to: places of records.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Agreement {
+    /// Ledger place and statement place of each match, in no particular order.
+    pub matches: Vec<(u64, u64)>,
+    /// Ledger records that need the full rules.
+    pub ledger: Vec<u64>,
+    /// Statement records that need the full rules.
+    pub statement: Vec<u64>,
+    /// Statement records under the keys that were asked for.
+    pub watched: Vec<(u128, u64)>,
+}
+
+/// Splits one partition into matches and residue.
+///
+/// `watched` are keys, ascending, whose statement records somebody else needs to know about.
+#[must_use]
+pub fn agree(ledger: &[Fingerprint], statement: &[Fingerprint], watched: &[u128]) -> Agreement {
+    let mut table = Table::of(ledger);
+    let group_of_statement: Vec<u32> =
+        statement.iter().enumerate().map(|(at, print)| table.meet(ledger, print.key, at)).collect();
+
+    let mut agreement = Agreement::default();
+    for (at, print) in ledger.iter().enumerate() {
+        let group = &table.groups[table.group_of_ledger[at] as usize];
+        let partner = group.statement as usize;
+        if group.ledger_count == 1 && group.statement_count == 1 && statement[partner].content == print.content {
+            agreement.matches.push((print.place, statement[partner].place));
+        } else {
+            agreement.ledger.push(print.place);
+        }
+    }
+    for (print, &group) in statement.iter().zip(&group_of_statement) {
+        if group == NOBODY || !table.groups[group as usize].agrees(ledger, statement) {
+            agreement.statement.push(print.place);
+        }
+        if !watched.is_empty() && watched.binary_search(&print.key).is_ok() {
+            agreement.watched.push((print.key, print.place));
+        }
+    }
+    agreement
+}
+
+const NOBODY: u32 = u32::MAX;
+
+/// All records of one key that the ledger has.
+#[derive(Clone, Copy)]
+struct KeyGroup {
+    /// The first of its ledger records.
+    ledger: u32,
+    ledger_count: u32,
+    /// The last of its statement records.
+    statement: u32,
+    statement_count: u32,
+}
+
+impl KeyGroup {
+    fn agrees(&self, ledger: &[Fingerprint], statement: &[Fingerprint]) -> bool {
+        self.ledger_count == 1
+            && self.statement_count == 1
+            && ledger[self.ledger as usize].content == statement[self.statement as usize].content
+    }
+}
+
+/// Open addressing over the ledger's keys: built once, then only asked.
+struct Table {
+    slots: Vec<u32>,
+    mask: usize,
+    groups: Vec<KeyGroup>,
+    group_of_ledger: Vec<u32>,
+}
+
+impl Table {
+    fn of(ledger: &[Fingerprint]) -> Self {
+        let capacity = (ledger.len() * 2).next_power_of_two().max(2);
+        let mut table = Self {
+            slots: vec![NOBODY; capacity],
+            mask: capacity - 1,
+            groups: Vec::with_capacity(ledger.len()),
+            group_of_ledger: Vec::with_capacity(ledger.len()),
+        };
+        for at in 0..narrow(ledger.len()) {
+            let slot = table.slot(ledger, ledger[at as usize].key);
+            if table.slots[slot] == NOBODY {
+                table.slots[slot] = narrow(table.groups.len());
+                table.groups.push(KeyGroup { ledger: at, ledger_count: 0, statement: NOBODY, statement_count: 0 });
+            }
+            let group = table.slots[slot];
+            table.groups[group as usize].ledger_count += 1;
+            table.group_of_ledger.push(group);
+        }
+        table
+    }
+
+    /// The slot that holds `key`, or the empty one where it would go.
+    fn slot(&self, ledger: &[Fingerprint], key: u128) -> usize {
+        // The low bits choose the partition, so the table takes its own from the top.
+        #[expect(clippy::cast_possible_truncation, reason = "the mask keeps the low bits of the top half")]
+        let mut slot = (key >> 64) as usize & self.mask;
+        while self.slots[slot] != NOBODY {
+            let group = &self.groups[self.slots[slot] as usize];
+            if ledger[group.ledger as usize].key == key {
+                break;
+            }
+            slot = (slot + 1) & self.mask;
+        }
+        slot
+    }
+
+    fn meet(&mut self, ledger: &[Fingerprint], key: u128, statement_at: usize) -> u32 {
+        let group = self.slots[self.slot(ledger, key)];
+        if group != NOBODY {
+            let met = &mut self.groups[group as usize];
+            met.statement = narrow(statement_at);
+            met.statement_count += 1;
+        }
+        group
+    }
+}
+
+fn narrow(count: usize) -> u32 {
+    u32::try_from(count).ok().filter(|&count| count != NOBODY).expect("a partition holds fewer than 2³² records")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn print(key: u128, content: u64, place: u64) -> Fingerprint {
+        Fingerprint { key, content, place }
+    }
+
+    #[test]
+    fn only_one_on_each_side_with_equal_content_is_a_match() {
+        let ledger = [print(1, 10, 100), print(2, 20, 101), print(3, 30, 102), print(4, 40, 103), print(4, 40, 104)];
+        let statement = [print(4, 40, 200), print(3, 31, 201), print(1, 10, 202), print(5, 50, 203)];
+        let agreement = agree(&ledger, &statement, &[5]);
+        assert_eq!(agreement.matches, vec![(100, 202)]);
+        assert_eq!(agreement.ledger, vec![101, 102, 103, 104]);
+        assert_eq!(agreement.statement, vec![200, 201, 203]);
+        assert_eq!(agreement.watched, vec![(5, 203)]);
+    }
+
+    #[test]
+    fn two_equal_statement_records_are_no_match() {
+        let agreement = agree(&[print(1, 10, 100)], &[print(1, 10, 200), print(1, 10, 201)], &[]);
+        assert_eq!((agreement.ledger.len(), agreement.statement.len()), (1, 2));
+    }
+
+    #[test]
+    fn an_empty_side_leaves_everything() {
+        assert_eq!(agree(&[], &[print(1, 1, 7)], &[]).statement, vec![7]);
+        assert_eq!(agree(&[print(1, 1, 7)], &[], &[]).ledger, vec![7]);
+    }
+
+    #[test]
+    fn content_keeps_every_part_apart() {
+        let base = Content {
+            book: Book::Ledger,
+            status: Status::Success,
+            direction: Direction::In,
+            currency: Currency::iso("CNY").unwrap(),
+            principal: 100,
+            day: Some(Day(1)),
+            fee: None,
+            tax: None,
+            net_gap: Total::ZERO,
+            notes: Notes::NONE,
+            party: Party::Nobody,
+        };
+        let variants = [
+            Content { status: Status::Pending, ..base },
+            Content { direction: Direction::Out, ..base },
+            Content { currency: Currency::iso("USD").unwrap(), ..base },
+            Content { principal: 101, ..base },
+            Content { day: Some(Day(2)), ..base },
+            Content { day: None, ..base },
+            Content { fee: Some(Total::ZERO), ..base },
+            Content { tax: Some(0), ..base },
+            Content { net_gap: Total::new(1), ..base },
+            Content { notes: Notes::from_bits(1), ..base },
+            Content { party: Party::of(Some("6222 0212"), 7), ..base },
+            Content { party: Party::of(Some("6222 0213"), 7), ..base },
+        ];
+        let mut hashes: Vec<u64> = variants.iter().map(|content| content.hash(7)).collect();
+        hashes.push(base.hash(7));
+        hashes.push(base.hash(8));
+        let text = |text: &str| with_column(base.hash(7), Some(text));
+        let absent = with_column(base.hash(7), None);
+        hashes.extend([text(""), text("ab"), absent, with_column(absent, None), with_column(text("ab"), Some("c"))]);
+        hashes.push(with_column(text("a"), Some("bc")));
+        let count = hashes.len();
+        hashes.sort_unstable();
+        hashes.dedup();
+        assert_eq!(hashes.len(), count);
+        assert_eq!(base.hash(7), Content { book: Book::Statement, ..base }.hash(7));
+        let open = Content { status: Status::Pending, ..base };
+        assert_ne!(open.hash(7), Content { book: Book::Statement, ..open }.hash(7), "not final: never equal");
+        let masked = Content { party: Party::of(Some("6222****"), 7), ..base };
+        assert_ne!(masked.hash(7), Content { book: Book::Statement, ..masked }.hash(7), "masked: never equal");
+        assert_eq!(Party::of(Some("6222 0212"), 7), Party::of(Some("6222-0212"), 7));
+    }
+}

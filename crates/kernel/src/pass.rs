@@ -1,0 +1,268 @@
+//! The passes: who could be whose partner, key after key, each consuming what it decides.
+//!
+//! Each pass takes positions of records that no earlier pass decided and gives outcomes and what is
+//! left. A shell that holds the records in partitions calls the passes one by one, partitioned by
+//! that pass's key; [`reconcile`] runs them all on one slice and is the definition of the result.
+
+use std::collections::BTreeMap;
+
+use crate::classify::Hits;
+use crate::code::{Code, Codes};
+use crate::group::{self, Group, Resolved, low_confidence};
+use crate::key::{KindClass, Pass, event_key};
+use crate::outcome::{Outcome, State};
+use crate::pair::{order, pair_up};
+use crate::party::may_be_same;
+use crate::policy::Policy;
+use crate::record::{Book, Kind, Notes, Record, Status};
+use crate::single;
+
+/// All passes and the conclusion, on one slice.
+#[must_use]
+pub fn reconcile(records: &[Record<'_>], policy: &Policy) -> Vec<Outcome> {
+    let count = u32::try_from(records.len()).expect("one call takes at most 2³² records");
+    let mut resolved = run(Pass::K1, records, &(0..count).collect::<Vec<_>>(), policy);
+    for &pass in &policy.passes {
+        let left = std::mem::take(&mut resolved.left);
+        let more = run(pass, records, &left, policy);
+        resolved.outcomes.extend(more.outcomes);
+        resolved.left = more.left;
+    }
+    resolved.outcomes.extend(single::conclude(records, &resolved.left, policy));
+    resolved.outcomes
+}
+
+/// One pass over the records named by `members`.
+#[must_use]
+pub fn run(pass: Pass, records: &[Record<'_>], members: &[u32], policy: &Policy) -> Resolved {
+    match pass {
+        Pass::K1 => by_event(records, members, policy),
+        Pass::K2 => by_provider_number(records, members, policy),
+        Pass::K3 => by_order(records, members, policy),
+        Pass::K4 => by_amount(records, members, policy),
+    }
+}
+
+/// Groups members by a key; those without one are left over.
+fn grouped<'r, K: Ord>(
+    records: &[Record<'r>],
+    members: &[u32],
+    key: impl Fn(&Record<'r>) -> Option<K>,
+    left: &mut Vec<u32>,
+) -> BTreeMap<K, Vec<u32>> {
+    let mut groups: BTreeMap<K, Vec<u32>> = BTreeMap::new();
+    for &one in members {
+        match key(&records[one as usize]) {
+            Some(key) => groups.entry(key).or_default().push(one),
+            None => left.push(one),
+        }
+    }
+    groups
+}
+
+fn by_event(records: &[Record<'_>], members: &[u32], policy: &Policy) -> Resolved {
+    let mut all = Resolved::default();
+    let key = |record: &Record<'_>| {
+        event_key(record).map(|number| (record.account.to_owned(), record.kind.class(), number.to_owned()))
+    };
+    for group in grouped(records, members, key, &mut all.left).into_values() {
+        all.add(group::resolve(records, &group, Pass::K1, policy));
+    }
+    all
+}
+
+fn sides(records: &[Record<'_>], members: &[u32]) -> (Vec<u32>, Vec<u32>) {
+    let (mut ledger, mut statement): (Vec<u32>, Vec<u32>) =
+        members.iter().partition(|&&one| records[one as usize].book == Book::Ledger);
+    for side in [&mut ledger, &mut statement] {
+        side.sort_by_key(|&one| order(&records[one as usize]));
+    }
+    (ledger, statement)
+}
+
+/// K2: the provider's number. One number may stand on several rows of one kind, so rows are told
+/// apart by their occurrence. What the account keeps apart is looked at last, without it.
+fn by_provider_number(records: &[Record<'_>], members: &[u32], policy: &Policy) -> Resolved {
+    let mut all = Resolved::default();
+    let key = |record: &Record<'_>| {
+        let number = record.provider_txn_id?.to_owned();
+        Some((record.account.to_owned(), record.kind, number))
+    };
+    let mut single = Vec::new();
+    for members in grouped(records, members, key, &mut all.left).into_values() {
+        let mut group = Group::new(records, Pass::K2, policy);
+        let kept = group.collapse_replicas(members);
+        let (ledger, statement) = sides(records, &kept);
+        for (&ours, &theirs) in ledger.iter().zip(&statement) {
+            group.judge((ours, theirs), Notes::NONE);
+        }
+        let shared = ledger.len().min(statement.len());
+        single.extend(ledger.into_iter().skip(shared).chain(statement.into_iter().skip(shared)));
+        all.add(group.resolved);
+    }
+    let without_account = |record: &Record<'_>| Some((record.kind, record.provider_txn_id?.to_owned()));
+    for members in grouped(records, &single, without_account, &mut all.left).into_values() {
+        match sides(records, &members) {
+            (ledger, statement) if ledger.len() == 1 && statement.len() == 1 => {
+                let mut group = Group::new(records, Pass::K2, policy);
+                group.judge((ledger[0], statement[0]), Notes::NONE);
+                all.add(group.resolved);
+            }
+            (ledger, statement) => all.left.extend(ledger.into_iter().chain(statement)),
+        }
+    }
+    all
+}
+
+/// K3: the order. Payments as under K1; a refund only when the order has one on each side, or when
+/// one side does not number its refunds and the amounts tell them apart.
+fn by_order(records: &[Record<'_>], members: &[u32], policy: &Policy) -> Resolved {
+    let mut all = Resolved::default();
+    let key = |record: &Record<'_>| {
+        let class = record.kind.class();
+        let order = record.order_no.filter(|_| matches!(class, KindClass::Payment | KindClass::Refund))?;
+        Some((record.account.to_owned(), class, order.to_owned()))
+    };
+    for ((_, class, _), group) in grouped(records, members, key, &mut all.left) {
+        if class == KindClass::Payment {
+            all.add(group::resolve(records, &group, Pass::K3, policy));
+        } else {
+            all.add(refunds_of_one_order(records, &group, policy));
+        }
+    }
+    all
+}
+
+fn refunds_of_one_order(records: &[Record<'_>], members: &[u32], policy: &Policy) -> Resolved {
+    let mut group = Group::new(records, Pass::K3, policy);
+    let (ledger, statement) = sides(records, members);
+    let is_only = |one: u32| records[one as usize].across.refunds_of_order <= 1;
+    if let ([ours], [theirs]) = (ledger.as_slice(), statement.as_slice())
+        && is_only(*ours)
+        && is_only(*theirs)
+    {
+        group.judge((*ours, *theirs), Notes::NONE);
+        return group.resolved;
+    }
+    let unnumbered = |side: &[u32]| side.iter().all(|&one| records[one as usize].event_no.is_none());
+    let mut paired = Vec::new();
+    if unnumbered(&ledger) || unnumbered(&statement) {
+        for (ours, theirs) in pair_up(records, &ledger, &statement) {
+            let (a, b) = (&records[ours as usize], &records[theirs as usize]);
+            if a.currency == b.currency && a.signed() == b.signed() {
+                group.judge((ours, theirs), low_confidence());
+                paired.extend([ours, theirs]);
+            }
+        }
+    }
+    group.resolved.left.extend(members.iter().filter(|one| !paired.contains(one)));
+    group.resolved
+}
+
+/// K4: equal amount and party, close in time, unique on both sides. Two records that both have a
+/// number of their own are never married here: their numbers say that they are two events.
+fn by_amount(records: &[Record<'_>], members: &[u32], policy: &Policy) -> Resolved {
+    let mut all = Resolved::default();
+    let key = |record: &Record<'_>| {
+        let has_party = record.counterparty.is_some() || !policy.by_amount.party_required;
+        (has_party && record.occurred_at.is_some())
+            .then(|| (record.account.to_owned(), record.kind.class(), record.currency, record.signed()))
+    };
+    for members in grouped(records, members, key, &mut all.left).into_values() {
+        all.add(candidates(records, &members, policy));
+    }
+    all
+}
+
+fn candidates(records: &[Record<'_>], members: &[u32], policy: &Policy) -> Resolved {
+    let mut group = Group::new(records, Pass::K4, policy);
+    let (ledger, statement) = sides(records, members);
+    // Partners by position within each side; the statement side is sorted by time, so each ledger
+    // record looks at the slice of its window only.
+    let mut partners_of_ledger: Vec<Vec<usize>> = vec![Vec::new(); ledger.len()];
+    let mut partners_of_statement: Vec<Vec<usize>> = vec![Vec::new(); statement.len()];
+    let time = |one: u32| records[one as usize].occurred_at.map_or(0, |instant| instant.0);
+    for (at, &ours) in ledger.iter().enumerate() {
+        let earliest = time(ours).saturating_sub(policy.by_amount.window_micros);
+        let latest = time(ours).saturating_add(policy.by_amount.window_micros);
+        let from = statement.partition_point(|&theirs| time(theirs) < earliest);
+        for (offset, &theirs) in statement[from..].iter().enumerate().take_while(|&(_, &theirs)| time(theirs) <= latest)
+        {
+            if could_be_one(&records[ours as usize], &records[theirs as usize]) {
+                partners_of_ledger[at].push(from + offset);
+                partners_of_statement[from + offset].push(at);
+            }
+        }
+    }
+    let mut seen = vec![false; ledger.len()];
+    for start in 0..ledger.len() {
+        if seen[start] || partners_of_ledger[start].is_empty() {
+            continue;
+        }
+        let (ours, theirs) = cluster(start, &partners_of_ledger, &partners_of_statement, &mut seen);
+        if let ([one], [other]) = (ours.as_slice(), theirs.as_slice()) {
+            group.judge((ledger[*one], statement[*other]), low_confidence());
+        } else {
+            let members: Vec<u32> =
+                ours.iter().map(|&at| ledger[at]).chain(theirs.iter().map(|&at| statement[at])).collect();
+            group.difference(Codes::NONE.with(Code::AmbiguousMatch), Hits::default(), &members, Vec::new());
+        }
+    }
+    let alone_ledger = ledger.iter().zip(&partners_of_ledger).filter(|(_, partners)| partners.is_empty());
+    let alone_statement = statement.iter().zip(&partners_of_statement).filter(|(_, partners)| partners.is_empty());
+    group.resolved.left.extend(alone_ledger.chain(alone_statement).map(|(&one, _)| one));
+    group.resolved
+}
+
+fn could_be_one(ours: &Record<'_>, theirs: &Record<'_>) -> bool {
+    let numbered = |record: &Record<'_>| event_key(record).is_some();
+    let both_numbered = numbered(ours) && numbered(theirs);
+    let same_party = match (ours.counterparty, theirs.counterparty) {
+        (Some(a), Some(b)) => may_be_same(a, b),
+        _ => true,
+    };
+    let moved = |record: &Record<'_>| record.status == Status::Success;
+    !both_numbered && same_party && moved(ours) && moved(theirs)
+}
+
+/// Everybody who is a partner of a partner of `start`.
+fn cluster(
+    start: usize,
+    partners_of_ledger: &[Vec<usize>],
+    partners_of_statement: &[Vec<usize>],
+    seen: &mut [bool],
+) -> (Vec<usize>, Vec<usize>) {
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    let mut seen_statement = std::collections::BTreeSet::new();
+    let mut open = vec![start];
+    seen[start] = true;
+    while let Some(at) = open.pop() {
+        ours.push(at);
+        for &partner in &partners_of_ledger[at] {
+            if !seen_statement.insert(partner) {
+                continue;
+            }
+            theirs.push(partner);
+            for &next in &partners_of_statement[partner] {
+                if !std::mem::replace(&mut seen[next], true) {
+                    open.push(next);
+                }
+            }
+        }
+    }
+    ours.sort_unstable();
+    theirs.sort_unstable();
+    (ours, theirs)
+}
+
+/// The state of a record that takes no part in this edge at all, whatever the other side has.
+#[must_use]
+pub fn outside_this_edge(kind: Kind) -> Option<State> {
+    if kind == Kind::Auth {
+        Some(State::NonMonetary)
+    } else if kind == Kind::Settlement {
+        Some(State::SecondEdge)
+    } else {
+        None
+    }
+}

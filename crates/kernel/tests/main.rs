@@ -1,0 +1,8 @@
+//! Tests of the kernel: tables of small books, laws on random ones, and a slow oracle.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up its case should stop")]
+
+mod groups;
+mod laws;
+mod lone;
+mod oracle;
+mod table;
