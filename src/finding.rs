@@ -1,0 +1,104 @@
+//! Facts about a file or a run, as against about a row.
+
+use serde::Serialize;
+use tieout_kernel::code::{Code, Severity};
+
+/// One fact about a file, a source or the run (`taxonomy` §6 A).
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Finding {
+    /// What it is.
+    #[serde(serialize_with = "word_of_code")]
+    pub code: Code,
+    /// How urgent.
+    #[serde(serialize_with = "word_of_severity")]
+    pub severity: Severity,
+    /// The source it concerns; empty for the whole run.
+    pub source: String,
+    /// The file it concerns; empty where no file does.
+    pub file: String,
+    /// The line, where one can be named.
+    pub line: Option<u64>,
+    /// What was found, with the figures.
+    pub message: String,
+    /// What to do.
+    pub hint: String,
+    /// Whether the source is not reconciled because of it.
+    pub blocks: bool,
+    /// How many rows it concerns, where it counts rows.
+    pub rows: Option<u64>,
+}
+
+fn word_of_code<S: serde::Serializer>(code: &Code, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(code.word())
+}
+
+fn word_of_severity<S: serde::Serializer>(severity: &Severity, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(severity.word())
+}
+
+impl Finding {
+    /// A finding with its base severity that blocks nothing.
+    #[must_use]
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            severity: code.base_severity(),
+            source: String::new(),
+            file: String::new(),
+            line: None,
+            message: message.into(),
+            hint: String::new(),
+            blocks: false,
+            rows: None,
+        }
+    }
+
+    /// The same about one file.
+    #[must_use]
+    pub fn of_file(mut self, file: &str) -> Self {
+        file.clone_into(&mut self.file);
+        self
+    }
+
+    /// The same about one source.
+    #[must_use]
+    pub fn of_source(mut self, source: &str) -> Self {
+        source.clone_into(&mut self.source);
+        self
+    }
+
+    /// The same at a line.
+    #[must_use]
+    pub const fn at_line(mut self, line: u64) -> Self {
+        self.line = Some(line);
+        self
+    }
+
+    /// The same with a hint.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = hint.into();
+        self
+    }
+
+    /// The same with another tier.
+    #[must_use]
+    pub const fn severity(mut self, severity: Severity) -> Self {
+        self.severity = severity;
+        self
+    }
+
+    /// The same about so many rows.
+    #[must_use]
+    pub const fn rows(mut self, rows: u64) -> Self {
+        self.rows = Some(rows);
+        self
+    }
+
+    /// The same, and its source is not reconciled.
+    #[must_use]
+    pub const fn blocking(mut self) -> Self {
+        self.blocks = true;
+        self
+    }
+}

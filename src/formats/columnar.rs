@@ -1,0 +1,264 @@
+//! Parquet files: row groups as splits, columns in their own types, rows fetched by number.
+//!
+//! The reader library panics on some damaged files; every call into it is fenced, so that such a
+//! file is an error with a name and not the end of the process.
+
+use std::io::BufReader;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::{
+    Decimal32Type, Decimal64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType,
+    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type,
+    UInt64Type,
+};
+use arrow_array::{Array, ArrayRef, Decimal128Array, RecordBatch};
+use arrow_schema::{DataType, Field, Schema, TimeUnit};
+use bytes::Bytes;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection,
+};
+use parquet::basic::Type as PhysicalType;
+use parquet::errors::ParquetError;
+use parquet::file::reader::{ChunkReader, Length};
+use xxhash_rust::xxh3::Xxh3;
+
+use super::raw::{RawBatch, RawColumn};
+use super::text::broken;
+use crate::error::Error;
+use crate::store::{Body, BodyReader};
+
+/// Rows decoded at a time.
+const BATCH: usize = 32_768;
+
+/// An opened Parquet file.
+#[derive(Clone, Debug)]
+pub struct Columnar {
+    name: String,
+    body: Body,
+    metadata: ArrowReaderMetadata,
+    /// Top-level columns that hold one value a row, with whether they are old INT96 times.
+    columns: Vec<(Field, bool)>,
+}
+
+impl Length for Body {
+    fn len(&self) -> u64 {
+        Self::len(self)
+    }
+}
+
+impl ChunkReader for Body {
+    type T = BufReader<BodyReader>;
+
+    fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
+        Ok(BufReader::new(self.reader(start)))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
+        let bytes = self.read(start, length as u64)?;
+        if bytes.len() == length {
+            return Ok(bytes);
+        }
+        Err(ParquetError::EOF(format!("{length} bytes at {start} are beyond the end")))
+    }
+}
+
+impl Columnar {
+    /// Reads the footer.
+    pub fn open(name: &str, body: Body) -> Result<Self, Error> {
+        fenced(name, || {
+            let plain = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+            let metadata = ArrowReaderMetadata::load(&body, plain.clone())?;
+            let fields: Vec<Field> = metadata.schema().fields().iter().map(|field| with_views(field)).collect();
+            let columns = fields
+                .iter()
+                .enumerate()
+                .filter(|(_, field)| !field.data_type().is_nested())
+                .map(|(at, field)| (field.clone(), is_int96(&metadata, at)))
+                .collect();
+            let schema = Arc::new(Schema::new(fields));
+            let metadata = ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), plain.with_schema(schema))?;
+            Ok(Self { name: name.to_owned(), body: body.clone(), metadata, columns })
+        })
+    }
+
+    /// The names of its usable columns.
+    #[must_use]
+    pub fn header(&self) -> Vec<String> {
+        self.columns.iter().map(|(field, _)| field.name().clone()).collect()
+    }
+
+    /// Whether a column holds whole numbers.
+    #[must_use]
+    pub fn is_whole_number(&self, name: &str) -> bool {
+        self.columns.iter().any(|(field, _)| field.name() == name && field.data_type().is_integer())
+    }
+
+    /// Rows in each row group.
+    #[must_use]
+    pub fn row_groups(&self) -> Vec<u64> {
+        let groups = self.metadata.metadata().row_groups();
+        groups.iter().map(|group| u64::try_from(group.num_rows()).unwrap_or(0)).collect()
+    }
+
+    /// Decodes `wanted` columns of a row group, all rows or those named, batch by batch.
+    pub fn read(
+        &self,
+        row_group: usize,
+        wanted: &[Option<String>],
+        rows: Option<&[u32]>,
+        contents: bool,
+        each: &mut dyn FnMut(RawBatch) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let names: Vec<&str> = if contents {
+            self.columns.iter().map(|(field, _)| field.name().as_str()).collect()
+        } else {
+            wanted.iter().flatten().map(String::as_str).collect()
+        };
+        let mut reader = fenced(&self.name, || self.reader(row_group, &names, rows))?;
+        let mut at = 0;
+        while let Some(batch) = fenced(&self.name, || reader.next().transpose().map_err(ParquetError::from))? {
+            let count = batch.num_rows();
+            let numbers = match rows {
+                Some(rows) => rows[at..at + count].to_vec(),
+                None => (at..at + count).map(|row| u32::try_from(row).unwrap_or(u32::MAX)).collect(),
+            };
+            at += count;
+            each(self.batch(&batch, wanted, numbers, contents))?;
+        }
+        Ok(())
+    }
+
+    fn reader(
+        &self,
+        row_group: usize,
+        names: &[&str],
+        rows: Option<&[u32]>,
+    ) -> Result<parquet::arrow::arrow_reader::ParquetRecordBatchReader, ParquetError> {
+        let schema = self.metadata.schema();
+        let roots: Vec<usize> = names.iter().filter_map(|name| schema.index_of(name).ok()).collect();
+        let mask = ProjectionMask::roots(self.metadata.parquet_schema(), roots);
+        let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(self.body.clone(), self.metadata.clone())
+            .with_row_groups(vec![row_group])
+            .with_projection(mask)
+            .with_batch_size(BATCH);
+        if let Some(rows) = rows {
+            let ranges = rows.iter().map(|&row| row as usize..row as usize + 1);
+            let total = self.row_groups().get(row_group).copied().unwrap_or(0);
+            builder = builder.with_row_selection(RowSelection::from_consecutive_ranges(
+                ranges,
+                usize::try_from(total).unwrap_or(usize::MAX),
+            ));
+        }
+        builder.build()
+    }
+
+    fn batch(&self, batch: &RecordBatch, wanted: &[Option<String>], rows: Vec<u32>, contents: bool) -> RawBatch {
+        let column = |name: &str| {
+            let (field, int96) = self.columns.iter().find(|(field, _)| field.name() == name)?;
+            Some(raw_column(batch.column_by_name(field.name())?, *int96))
+        };
+        let columns = wanted.iter().map(|name| name.as_deref().and_then(column).unwrap_or(RawColumn::Absent));
+        let contents = if contents { self.contents(batch) } else { Vec::new() };
+        RawBatch { columns: columns.collect(), rows, contents, faults: Vec::new(), line_ends: 0 }
+    }
+
+    /// A hash of every column of each row: what "the same bytes" means in a file without lines.
+    fn contents(&self, batch: &RecordBatch) -> Vec<u64> {
+        let columns: Vec<RawColumn> = self
+            .columns
+            .iter()
+            .filter_map(|(field, int96)| Some(raw_column(batch.column_by_name(field.name())?, *int96)))
+            .collect();
+        let content = |row: usize| {
+            let mut hasher = Xxh3::new();
+            for column in &columns {
+                match column.shown(row) {
+                    Some(text) => {
+                        hasher.update(&(text.len() as u64).to_le_bytes());
+                        hasher.update(text.as_bytes());
+                    }
+                    None => hasher.update(&u64::MAX.to_le_bytes()),
+                }
+            }
+            hasher.digest()
+        };
+        (0..batch.num_rows()).map(content).collect()
+    }
+}
+
+/// Text of any kind is read as views: no copy per value.
+fn with_views(field: &Field) -> Field {
+    match field.data_type() {
+        DataType::Utf8 | DataType::LargeUtf8 => field.clone().with_data_type(DataType::Utf8View),
+        _ => field.clone(),
+    }
+}
+
+fn is_int96(metadata: &ArrowReaderMetadata, root: usize) -> bool {
+    let schema = metadata.parquet_schema();
+    (0..schema.num_columns())
+        .filter(|&leaf| schema.get_column_root_idx(leaf) == root)
+        .any(|leaf| schema.column(leaf).physical_type() == PhysicalType::INT96)
+}
+
+/// An Arrow array as one of the few types that fields are read from.
+fn raw_column(array: &ArrayRef, int96: bool) -> RawColumn {
+    macro_rules! integers {
+        ($type:ty) => {
+            RawColumn::Integers(array.as_primitive::<$type>().unary::<_, Int64Type>(i64::from))
+        };
+    }
+    macro_rules! moments {
+        ($type:ty, $zone:expr, $micros:expr) => {
+            RawColumn::Moments(array.as_primitive::<$type>().unary::<_, Int64Type>($micros), $zone.is_some() || int96)
+        };
+    }
+    match array.data_type() {
+        DataType::Utf8View => RawColumn::Views(array.as_string_view().clone()),
+        DataType::Utf8 => RawColumn::Text(array.as_string::<i32>().clone()),
+        DataType::Int8 => integers!(Int8Type),
+        DataType::Int16 => integers!(Int16Type),
+        DataType::Int32 => integers!(Int32Type),
+        DataType::Int64 => RawColumn::Integers(array.as_primitive::<Int64Type>().clone()),
+        DataType::UInt8 => integers!(UInt8Type),
+        DataType::UInt16 => integers!(UInt16Type),
+        DataType::UInt32 => integers!(UInt32Type),
+        DataType::UInt64 => {
+            let wide: Decimal128Array = array.as_primitive::<UInt64Type>().unary(i128::from);
+            wide.with_precision_and_scale(20, 0)
+                .map_or_else(|e| RawColumn::Unusable(e.to_string()), RawColumn::Decimals)
+        }
+        DataType::Decimal32(_, scale) => decimals(array.as_primitive::<Decimal32Type>().unary(i128::from), *scale),
+        DataType::Decimal64(_, scale) => decimals(array.as_primitive::<Decimal64Type>().unary(i128::from), *scale),
+        DataType::Decimal128(_, _) => RawColumn::Decimals(array.as_primitive().clone()),
+        DataType::Timestamp(TimeUnit::Second, zone) => {
+            moments!(TimestampSecondType, zone, |value| value.saturating_mul(1_000_000))
+        }
+        DataType::Timestamp(TimeUnit::Millisecond, zone) => {
+            moments!(TimestampMillisecondType, zone, |value| value.saturating_mul(1_000))
+        }
+        DataType::Timestamp(TimeUnit::Microsecond, zone) => moments!(TimestampMicrosecondType, zone, |value| value),
+        DataType::Timestamp(TimeUnit::Nanosecond, zone) => {
+            moments!(TimestampNanosecondType, zone, |value| value.div_euclid(1_000))
+        }
+        DataType::Date32 => RawColumn::Days(array.as_primitive().clone()),
+        DataType::Boolean => RawColumn::Booleans(array.as_boolean().clone()),
+        other => RawColumn::Unusable(other.to_string()),
+    }
+}
+
+fn decimals(array: Decimal128Array, scale: i8) -> RawColumn {
+    array.with_precision_and_scale(38, scale).map_or_else(|e| RawColumn::Unusable(e.to_string()), RawColumn::Decimals)
+}
+
+/// Calls the reader library; its panics and errors become an error that names the file.
+fn fenced<T>(name: &str, read: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, Error> {
+    match catch_unwind(AssertUnwindSafe(read)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(e)) => Err(broken(name, &e)),
+        Err(_) => Err(broken(name, &"the file is damaged in a way that its reader cannot name")),
+    }
+}

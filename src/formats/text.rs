@@ -1,0 +1,327 @@
+//! Text files as plain UTF-8 that can be read at any place: unpacked, decoded, cut into splits.
+//!
+//! ```text
+//!  zip ─ members ─┐
+//!  gzip ──────────┼─ UTF-8? ── yes ─▶ as it is
+//!  plain ─────────┘        └── no ──▶ GB18030 or as declared ─▶ memory, or a temporary file
+//! ```
+//!
+//! A declared encoding is believed; without one UTF-8 is tried strictly and then GB18030, which
+//! covers GBK. Splits end at line ends, and where the format quotes, at line ends outside quotes.
+
+use std::io::{self, Read, Write};
+
+use encoding_rs::{Encoding, GB18030, UTF_8, UTF_16BE, UTF_16LE};
+use memchr::{memchr, memchr_iter, memrchr};
+
+use crate::error::{Complaint, Error};
+use crate::store::{Body, Place, Store, disk_error};
+
+/// Unpacked text up to this size stays in memory.
+const IN_MEMORY: usize = 64 << 20;
+/// A member may not unpack to more than this.
+pub const UNPACKED_MAX: u64 = 64 << 30;
+/// A member may not unpack to more than this many times its packed size, once it is large.
+const RATIO_MAX: u64 = 2_000;
+/// How much of a text decides its encoding.
+const SAMPLE: usize = 256 << 10;
+
+/// One text, decoded.
+#[derive(Clone, Debug)]
+pub struct Text {
+    /// The file, and after `!` the member of an archive.
+    pub name: String,
+    /// UTF-8 without byte-order mark before `start`.
+    pub body: Body,
+    /// First byte after a byte-order mark.
+    pub start: u64,
+    /// The encoding it had.
+    pub encoding: &'static str,
+}
+
+impl Text {
+    /// One past the last byte.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        self.body.len()
+    }
+
+    /// Some bytes as text; broken UTF-8 becomes replacement characters.
+    pub fn lossy(&self, offset: u64, length: u64) -> io::Result<String> {
+        Ok(String::from_utf8_lossy(&self.body.read(offset, length)?).into_owned())
+    }
+
+    /// How many line ends stand before `offset`.
+    pub fn lines_before(&self, offset: u64) -> io::Result<u64> {
+        let mut count = 0;
+        let mut at = self.start;
+        while at < offset {
+            let part = self.body.read(at, (offset - at).min(8 << 20))?;
+            count += memchr_iter(b'\n', &part).count() as u64;
+            at += part.len() as u64;
+        }
+        Ok(count)
+    }
+
+    /// The line that begins at `offset`, without its end, at most `most` bytes of it.
+    pub fn line_at(&self, offset: u64, most: u64) -> io::Result<String> {
+        let bytes = self.body.read(offset, most)?;
+        let end = memchr(b'\n', &bytes).unwrap_or(bytes.len());
+        Ok(String::from_utf8_lossy(&bytes[..end]).trim_end_matches('\r').to_owned())
+    }
+
+    /// Cuts `start..end` into ranges of about `size` bytes that end where `is_end` says a row ends.
+    pub fn split(&self, start: u64, end: u64, size: u64, quote: Option<u8>) -> io::Result<Vec<(u64, u64)>> {
+        let mut splits = Vec::new();
+        let mut at = start;
+        // Whether the text before `at` leaves a quote open: never at a split's start.
+        while at < end {
+            let aim = at.saturating_add(size).min(end);
+            let cut = if aim == end { end } else { self.row_end(at, aim, end, quote)? };
+            splits.push((at, cut));
+            at = cut;
+        }
+        Ok(splits)
+    }
+
+    /// The first row end at or after `aim`, given that a row begins at `from`.
+    fn row_end(&self, from: u64, aim: u64, end: u64, quote: Option<u8>) -> io::Result<u64> {
+        let mut open = match quote {
+            Some(quote) => {
+                let before = self.body.read(from, aim - from)?;
+                memchr_iter(quote, &before).count() % 2 == 1
+            }
+            None => false,
+        };
+        let mut at = aim;
+        while at < end {
+            let part = self.body.read(at, (end - at).min(1 << 20))?;
+            for (offset, &byte) in part.iter().enumerate() {
+                if Some(byte) == quote {
+                    open = !open;
+                } else if byte == b'\n' && !open {
+                    return Ok(at + offset as u64 + 1);
+                }
+            }
+            at += part.len() as u64;
+        }
+        Ok(end)
+    }
+}
+
+/// A member of an archive, or the file itself.
+#[derive(Debug)]
+pub struct Unpacked {
+    /// The file, and after `!` the member.
+    pub name: String,
+    /// Its bytes.
+    pub body: Body,
+}
+
+/// Unpacks zip and gzip by their magic numbers; anything else is given back as it is.
+pub fn unpack(store: &Store, name: &str, body: &Body) -> Result<Vec<Unpacked>, Error> {
+    let magic = body.read(0, 4).map_err(|e| broken(name, &e))?;
+    if magic.starts_with(b"PK\x03\x04") || magic.starts_with(b"PK\x05\x06") {
+        return unzip(store, name, body);
+    }
+    if magic.starts_with(&[0x1f, 0x8b]) {
+        let mut reader = flate2::bufread::MultiGzDecoder::new(io::BufReader::with_capacity(256 << 10, body.reader(0)));
+        let body = copy_out(store, name, &mut reader, body.len())?;
+        return Ok(vec![Unpacked { name: name.to_owned(), body }]);
+    }
+    Ok(vec![Unpacked { name: name.to_owned(), body: body.clone() }])
+}
+
+fn unzip(store: &Store, name: &str, body: &Body) -> Result<Vec<Unpacked>, Error> {
+    let mut archive =
+        zip::ZipArchive::new(io::BufReader::with_capacity(256 << 10, body.reader(0))).map_err(|e| broken(name, &e))?;
+    let mut members = Vec::new();
+    for index in 0..archive.len() {
+        let mut member = archive.by_index(index).map_err(|e| broken(name, &e))?;
+        if member.is_dir() {
+            continue;
+        }
+        // Names come in GBK without saying so. They are shown, never used as paths.
+        let member_name = decode_name(member.name_raw());
+        let full_name = format!("{name}!{member_name}");
+        let packed = member.compressed_size();
+        let body = copy_out(store, &full_name, &mut member, packed)?;
+        members.push(Unpacked { name: full_name, body });
+    }
+    if members.is_empty() {
+        return Err(broken(name, &"the archive has no member"));
+    }
+    members.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(members)
+}
+
+fn decode_name(raw: &[u8]) -> String {
+    match std::str::from_utf8(raw) {
+        Ok(name) => name.to_owned(),
+        Err(_) => GB18030.decode_without_bom_handling(raw).0.into_owned(),
+    }
+}
+
+/// Copies a stream to memory, and to disk when it is large, within the limits.
+fn copy_out(store: &Store, name: &str, from: &mut dyn Read, packed: u64) -> Result<Body, Error> {
+    let mut sink = Sink::new(store);
+    let mut buffer = vec![0; 256 << 10];
+    loop {
+        let count = from.read(&mut buffer).map_err(|e| broken(name, &e))?;
+        if count == 0 {
+            return sink.finish(name);
+        }
+        sink.write(name, &buffer[..count])?;
+        let (size, ratio) = (sink.size, sink.size / packed.max(1));
+        if size > UNPACKED_MAX || (size > IN_MEMORY as u64 && ratio > RATIO_MAX) {
+            let what = format!("{name} unpacks to more than {size} bytes from {packed}");
+            return Err(Error::Limit(Complaint::new(what).hint("a statement does not compress like this")));
+        }
+    }
+}
+
+/// Collects bytes in memory and moves to a temporary file when they become many.
+struct Sink<'s> {
+    store: &'s Store,
+    memory: Vec<u8>,
+    file: Option<tempfile::NamedTempFile>,
+    size: u64,
+}
+
+impl<'s> Sink<'s> {
+    fn new(store: &'s Store) -> Self {
+        Self { store, memory: Vec::new(), file: None, size: 0 }
+    }
+
+    fn write(&mut self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+        self.size += bytes.len() as u64;
+        self.memory.extend_from_slice(bytes);
+        if self.memory.len() > IN_MEMORY {
+            self.spill(name)?;
+        }
+        Ok(())
+    }
+
+    fn spill(&mut self, name: &str) -> Result<(), Error> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(self.store.scratch_file()?),
+        };
+        let place = Place::Local(file.path().to_path_buf());
+        file.write_all(&self.memory).map_err(|e| match disk_error("unpacking to", &place, &e) {
+            Error::Unavailable { .. } => broken(name, &e),
+            known => known,
+        })?;
+        self.memory.clear();
+        Ok(())
+    }
+
+    fn finish(mut self, name: &str) -> Result<Body, Error> {
+        if self.file.is_none() {
+            return Ok(Body::memory(self.memory));
+        }
+        self.spill(name)?;
+        match self.file {
+            Some(file) => {
+                let (file, path) = file.into_parts();
+                Body::file(file, Some(path)).map_err(|e| broken(name, &e))
+            }
+            None => Ok(Body::memory(self.memory)),
+        }
+    }
+}
+
+/// Decodes unpacked bytes to UTF-8. UTF-8 itself is not copied.
+pub fn decode(store: &Store, unpacked: Unpacked, declared: Option<&'static Encoding>) -> Result<Text, Error> {
+    let Unpacked { name, body } = unpacked;
+    let sample = body.read(0, SAMPLE as u64).map_err(|e| broken(&name, &e))?;
+    let (encoding, mark) = match Encoding::for_bom(&sample) {
+        Some((encoding, length)) => (encoding, length as u64),
+        None => (declared.unwrap_or_else(|| guess(&sample)), 0),
+    };
+    if encoding == UTF_8 {
+        return Ok(Text { name, body, start: mark, encoding: "UTF-8" });
+    }
+    let mut decoder = encoding.new_decoder_without_bom_handling();
+    let mut sink = Sink::new(store);
+    let mut reader = body.reader(mark);
+    let mut input = vec![0; 256 << 10];
+    let mut output = String::with_capacity(1 << 20);
+    loop {
+        let count = reader.read(&mut input).map_err(|e| broken(&name, &e))?;
+        let mut taken = 0;
+        loop {
+            // Bytes that are no text become U+FFFD; the rows that contain one are rejected later.
+            let (result, read, _) = decoder.decode_to_string(&input[taken..count], &mut output, count == 0);
+            taken += read;
+            sink.write(&name, output.as_bytes())?;
+            output.clear();
+            if result == encoding_rs::CoderResult::InputEmpty {
+                break;
+            }
+        }
+        if count == 0 {
+            break;
+        }
+    }
+    let body = sink.finish(&name)?;
+    let encoding = if encoding == GB18030 { "GB18030" } else { encoding.name() };
+    Ok(Text { name, body, start: 0, encoding })
+}
+
+/// UTF-8 if the sample is, else GB18030; UTF-16 without a mark shows itself by its zero bytes.
+fn guess(sample: &[u8]) -> &'static Encoding {
+    let zeros = |parity: usize| sample.iter().skip(parity).step_by(2).take(64).filter(|&&byte| byte == 0).count();
+    if sample.len() >= 64 && zeros(1) > 8 && zeros(0) == 0 {
+        return UTF_16LE;
+    }
+    if sample.len() >= 64 && zeros(0) > 8 && zeros(1) == 0 {
+        return UTF_16BE;
+    }
+    match std::str::from_utf8(sample) {
+        Ok(_) => UTF_8,
+        // A sample may end inside a character.
+        Err(e) if e.error_len().is_none() && sample.len() == SAMPLE => UTF_8,
+        Err(_) => GB18030,
+    }
+}
+
+/// An encoding by the label a job uses.
+#[must_use]
+pub fn encoding(label: &str) -> Option<&'static Encoding> {
+    match label.to_ascii_lowercase().as_str() {
+        "gbk" | "gb2312" | "gb18030" => Some(GB18030),
+        other => Encoding::for_label(other.as_bytes()),
+    }
+}
+
+/// A position before which no line begins in the last `most` bytes, and the lines from there on.
+pub fn last_lines(text: &Text, most: u64) -> io::Result<Vec<(u64, String)>> {
+    let from = text.end().saturating_sub(most).max(text.start);
+    let bytes = text.body.read(from, text.end() - from)?;
+    let mut lines = Vec::new();
+    // The first line of the block may have begun before it.
+    let mut at = if from == text.start { 0 } else { memchr(b'\n', &bytes).map_or(bytes.len(), |at| at + 1) };
+    while at < bytes.len() {
+        let end = memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |end| at + end);
+        let line = String::from_utf8_lossy(&bytes[at..end]);
+        lines.push((from + at as u64, line.trim_end_matches('\r').to_owned()));
+        at = end + 1;
+    }
+    Ok(lines)
+}
+
+/// Whether the text ends with a line end.
+pub fn ends_with_line_end(text: &Text) -> io::Result<bool> {
+    if text.end() == text.start {
+        return Ok(true);
+    }
+    let last = text.body.read(text.end() - 1, 1)?;
+    Ok(memrchr(b'\n', &last).is_some())
+}
+
+/// A file whose bytes cannot be read as what they claim to be.
+pub fn broken(name: &str, why: &dyn std::fmt::Display) -> Error {
+    let complaint = Complaint::new(format!("could not read {name}: {why}"));
+    Error::InvalidInput(complaint.hint("fetch the file again; it may be cut or damaged"))
+}

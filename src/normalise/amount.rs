@@ -1,0 +1,289 @@
+//! Text and typed numbers to money, exactly.
+
+use tieout_kernel::currency::Currency;
+use tieout_kernel::money::Minor;
+
+use crate::reject::RejectReason;
+
+/// A decimal number exactly as it was written: `digits × 10^-scale`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Exact {
+    /// All digits, signed.
+    pub digits: i128,
+    /// How many of them stand after the decimal mark.
+    pub scale: u8,
+}
+
+/// How a source writes numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Notation {
+    /// Between whole and part.
+    pub decimal: u8,
+    /// Between groups of three digits, if any.
+    pub thousands: Option<u8>,
+}
+
+impl Default for Notation {
+    /// `1234.56`
+    fn default() -> Self {
+        Self { decimal: b'.', thousands: None }
+    }
+}
+
+/// What to do with digits finer than the currency.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Rounding {
+    /// Refuse them.
+    #[default]
+    Refuse,
+    /// Round, a half away from zero.
+    HalfUp,
+}
+
+/// The unit a column is in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unit {
+    /// Yuan, dollars.
+    Major,
+    /// Fen, cents.
+    Minor,
+}
+
+/// More digits than this are no amount.
+const DIGITS_MAX: u32 = 30;
+
+impl Exact {
+    /// Nothing.
+    pub const ZERO: Self = Self { digits: 0, scale: 0 };
+
+    /// Reads a number; the whole text must be one.
+    #[inline]
+    pub fn parse(text: &str, notation: Notation) -> Result<Self, RejectReason> {
+        let bytes = text.as_bytes();
+        let (negative, bytes) = match bytes {
+            [b'-', rest @ ..] => (true, rest),
+            [b'+', rest @ ..] => (false, rest),
+            all => (false, all),
+        };
+        // Eighteen digits fit an i64, and nearly all amounts are shorter.
+        if bytes.len() <= 18 && notation.thousands.is_none() {
+            let (mut value, mut scale, mut after, mut count) = (0_i64, 0_u8, false, 0);
+            for &byte in bytes {
+                if byte.is_ascii_digit() {
+                    value = value * 10 + i64::from(byte - b'0');
+                    scale += u8::from(after);
+                    count += 1;
+                } else if byte == notation.decimal && !after {
+                    after = true;
+                } else {
+                    return Err(RejectReason::NotANumber);
+                }
+            }
+            if count == 0 {
+                return Err(RejectReason::NotANumber);
+            }
+            return Ok(Self { digits: i128::from(if negative { -value } else { value }), scale });
+        }
+        Self::parse_long(bytes, negative, notation)
+    }
+
+    fn parse_long(bytes: &[u8], negative: bool, notation: Notation) -> Result<Self, RejectReason> {
+        let mut parts = bytes.split(|&byte| byte == notation.decimal);
+        let whole = parts.next().unwrap_or_default();
+        let part = parts.next().unwrap_or_default();
+        if parts.next().is_some() {
+            return Err(RejectReason::NotANumber);
+        }
+        let groups: Vec<&[u8]> = match notation.thousands {
+            Some(mark) => whole.split(|&byte| byte == mark).collect(),
+            None => vec![whole],
+        };
+        let grouped = groups.len() > 1;
+        let well_grouped = !grouped || (groups[0].len() <= 3 && groups[1..].iter().all(|group| group.len() == 3));
+        let digits: Vec<u8> = groups.concat().into_iter().chain(part.iter().copied()).collect();
+        if digits.is_empty() || !well_grouped || !digits.iter().all(u8::is_ascii_digit) {
+            return Err(RejectReason::NotANumber);
+        }
+        let significant = digits.iter().skip_while(|&&byte| byte == b'0').count();
+        if significant > DIGITS_MAX as usize || part.len() > DIGITS_MAX as usize {
+            return Err(RejectReason::TooLarge);
+        }
+        let value = digits.iter().fold(0_i128, |value, &byte| value * 10 + i128::from(byte - b'0'));
+        let scale = u8::try_from(part.len()).map_err(|_| RejectReason::TooLarge)?;
+        Ok(Self { digits: if negative { -value } else { value }, scale })
+    }
+
+    /// The amount in minor units of a currency.
+    pub fn to_minor(self, unit: Unit, currency: Currency, rounding: Rounding) -> Result<Minor, RejectReason> {
+        let exponent = match unit {
+            Unit::Major => currency.exponent(),
+            Unit::Minor => 0,
+        };
+        let too_precise = RejectReason::TooPrecise { decimals: currency.exponent() };
+        let units = self.at_scale(exponent, rounding).ok_or(too_precise)?;
+        i64::try_from(units).ok().and_then(Minor::new).ok_or(RejectReason::TooLarge)
+    }
+
+    /// The digits at another scale; `None` when some would be lost and may not be.
+    #[must_use]
+    pub fn at_scale(self, scale: u8, rounding: Rounding) -> Option<i128> {
+        if self.scale == scale {
+            return Some(self.digits);
+        }
+        if self.scale <= scale {
+            // Both factors are bounded: at most 30 digits times at most 10⁸.
+            return self.digits.checked_mul(power(scale - self.scale));
+        }
+        let divisor = power(self.scale - scale);
+        let (quotient, rest) = (self.digits / divisor, self.digits % divisor);
+        match rounding {
+            _ if rest == 0 => Some(quotient),
+            Rounding::Refuse => None,
+            Rounding::HalfUp if rest.abs() * 2 >= divisor => Some(quotient + self.digits.signum()),
+            Rounding::HalfUp => Some(quotient),
+        }
+    }
+
+    /// The sum, exactly.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        let scale = self.scale.max(other.scale);
+        let at = |one: Self| one.digits.saturating_mul(power(scale - one.scale));
+        Self { digits: at(self).saturating_add(at(other)), scale }
+    }
+
+    /// With the other sign.
+    #[must_use]
+    pub const fn negated(self) -> Self {
+        Self { digits: -self.digits, scale: self.scale }
+    }
+
+    /// Without a sign.
+    #[must_use]
+    pub const fn magnitude(self) -> Self {
+        Self { digits: self.digits.abs(), scale: self.scale }
+    }
+
+    /// Whether two numbers are equal, whatever their scale.
+    #[must_use]
+    pub fn same(self, other: Self) -> bool {
+        self.plus(other.negated()).digits == 0
+    }
+}
+
+impl std::fmt::Display for Exact {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&decimal_text(self.digits, self.scale))
+    }
+}
+
+/// An integer with a decimal mark `scale` digits from its end.
+#[must_use]
+pub fn decimal_text(units: i128, scale: u8) -> String {
+    let sign = if units < 0 { "-" } else { "" };
+    let digits = units.unsigned_abs();
+    let one = 10_u128.pow(u32::from(scale));
+    if scale == 0 {
+        return format!("{sign}{digits}");
+    }
+    format!("{sign}{}.{:0width$}", digits / one, digits % one, width = usize::from(scale))
+}
+
+/// Ten to every power that fits 128 bits; looked up because this runs for every amount.
+const POWERS: [i128; 39] = {
+    let mut powers = [1; 39];
+    let mut at = 1;
+    while at < powers.len() {
+        powers[at] = powers[at - 1] * 10;
+        at += 1;
+    }
+    powers
+};
+
+fn power(exponent: u8) -> i128 {
+    POWERS[usize::from(exponent)]
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(text: &str) -> Result<i64, RejectReason> {
+        let currency = Currency::iso("CNY").unwrap();
+        Exact::parse(text, Notation::default())
+            .and_then(|exact| exact.to_minor(Unit::Major, currency, Rounding::Refuse))
+            .map(Minor::get)
+    }
+
+    #[test]
+    fn amounts_are_read_to_the_last_fen() {
+        for (text, minor) in
+            [("0.29", 29), ("0.57", 57), ("1.13", 113), ("-0.01", -1), ("+5", 500), ("7.", 700), (".5", 50)]
+        {
+            assert_eq!(read(text), Ok(minor), "{text}");
+        }
+        // Every amount that `double × 100` truncates one fen low, and every other one below 1000.
+        for fen in 1..100_000 {
+            assert_eq!(read(&decimal_text(fen, 2)), Ok(i64::try_from(fen).unwrap()));
+        }
+    }
+
+    #[test]
+    fn what_is_no_amount_says_why() {
+        for text in ["", "-", ".", "1.2.3", "1,234.00", "12a", "１２", "1e5", "NaN", "--1", "1 000", "1.234,5O"] {
+            assert_eq!(read(text), Err(RejectReason::NotANumber), "{text:?}");
+        }
+        assert_eq!(read("10.005"), Err(RejectReason::TooPrecise { decimals: 2 }));
+        assert_eq!(read("10.0050000"), Err(RejectReason::TooPrecise { decimals: 2 }));
+        assert_eq!(read("10.0500000"), Ok(1005));
+        assert_eq!(read("12345678901234567.00"), Err(RejectReason::TooLarge));
+        assert_eq!(read(&"9".repeat(40)), Err(RejectReason::TooLarge));
+        assert_eq!(read(&format!("{}1", "0".repeat(40))), Ok(100));
+    }
+
+    #[test]
+    fn notations_and_currencies_change_the_reading() {
+        let german = Notation { decimal: b',', thousands: Some(b'.') };
+        let euro = Currency::iso("EUR").unwrap();
+        let read =
+            |text| Exact::parse(text, german).and_then(|exact| exact.to_minor(Unit::Major, euro, Rounding::Refuse));
+        assert_eq!(read("1.234,50").map(Minor::get), Ok(123_450));
+        assert_eq!(read("12.34,50"), Err(RejectReason::NotANumber));
+        let yen = Currency::iso("JPY").unwrap();
+        let yen_of = |text| {
+            Exact::parse(text, Notation::default()).and_then(|exact| exact.to_minor(Unit::Major, yen, Rounding::Refuse))
+        };
+        assert_eq!(yen_of("100.00").map(Minor::get), Ok(100));
+        assert_eq!(yen_of("100.50"), Err(RejectReason::TooPrecise { decimals: 0 }));
+    }
+
+    #[test]
+    fn finer_fees_round_only_where_declared() {
+        let currency = Currency::iso("CNY").unwrap();
+        let round = |text: &str| {
+            let exact = Exact::parse(text, Notation::default()).unwrap();
+            exact.to_minor(Unit::Major, currency, Rounding::HalfUp).unwrap().get()
+        };
+        for (text, minor) in
+            [("0.04000", 4), ("0.03600", 4), ("0.03500", 4), ("0.03499", 3), ("-0.03500", -4), ("-0.03499", -3)]
+        {
+            assert_eq!(round(text), minor, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn text_to_money_to_text_is_the_identity(minor in -Minor::LIMIT..=Minor::LIMIT) {
+            let text = decimal_text(i128::from(minor), 2);
+            prop_assert_eq!(read(&text), Ok(minor));
+        }
+
+        #[test]
+        fn no_text_makes_the_reader_panic(text in "\\PC{0,40}") {
+            let _ = read(&text);
+            let _ = Exact::parse(&text, Notation { decimal: b',', thousands: Some(b'.') });
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Bytes that can be read at any place, many times: a file on this machine or memory.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tempfile::TempPath;
+
+/// Immutable bytes with random access. Cloning shares them.
+#[derive(Clone, Debug)]
+pub struct Body(Arc<Inner>);
+
+#[derive(Debug)]
+enum Inner {
+    Memory(Bytes),
+    File {
+        file: File,
+        length: u64,
+        /// Removes a spooled copy when the last clone goes.
+        _spooled: Option<TempPath>,
+    },
+}
+
+impl Body {
+    /// Bytes in memory.
+    #[must_use]
+    pub fn memory(bytes: impl Into<Bytes>) -> Self {
+        Self(Arc::new(Inner::Memory(bytes.into())))
+    }
+
+    /// A file; with `spooled` it is removed with the last clone.
+    pub fn file(file: File, spooled: Option<TempPath>) -> io::Result<Self> {
+        let length = file.metadata()?.len();
+        Ok(Self(Arc::new(Inner::File { file, length, _spooled: spooled })))
+    }
+
+    /// How many bytes.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        match &*self.0 {
+            Inner::Memory(bytes) => bytes.len() as u64,
+            Inner::File { length, .. } => *length,
+        }
+    }
+
+    /// Whether there is not a single byte.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// `length` bytes from `offset`, fewer only at the end.
+    pub fn read(&self, offset: u64, length: u64) -> io::Result<Bytes> {
+        let length = length.min(self.len().saturating_sub(offset));
+        match &*self.0 {
+            Inner::Memory(bytes) => {
+                let start = usize::try_from(offset).unwrap_or(bytes.len()).min(bytes.len());
+                let end = start + usize::try_from(length).map_err(io::Error::other)?;
+                Ok(bytes.slice(start..end))
+            }
+            Inner::File { file, .. } => {
+                let mut buffer = vec![0; usize::try_from(length).map_err(io::Error::other)?];
+                file.read_exact_at(&mut buffer, offset)?;
+                Ok(buffer.into())
+            }
+        }
+    }
+
+    /// A reader from `offset` to the end.
+    #[must_use]
+    pub fn reader(&self, offset: u64) -> BodyReader {
+        BodyReader { body: self.clone(), offset }
+    }
+}
+
+/// Reads a [`Body`] from front to back.
+#[derive(Debug)]
+pub struct BodyReader {
+    body: Body,
+    offset: u64,
+}
+
+impl io::Read for BodyReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.body.len().saturating_sub(self.offset);
+        let count = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+        match &*self.body.0 {
+            Inner::Memory(bytes) => {
+                let start = usize::try_from(self.offset).map_err(io::Error::other)?;
+                buffer[..count].copy_from_slice(&bytes[start..start + count]);
+            }
+            Inner::File { file, .. } => file.read_exact_at(&mut buffer[..count], self.offset)?,
+        }
+        self.offset += count as u64;
+        Ok(count)
+    }
+}
+
+impl io::Seek for BodyReader {
+    fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
+        let (from, by) = match to {
+            io::SeekFrom::Start(offset) => (offset, 0),
+            io::SeekFrom::Current(by) => (self.offset, by),
+            io::SeekFrom::End(by) => (self.body.len(), by),
+        };
+        self.offset = from
+            .checked_add_signed(by)
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "seek before the beginning"))?;
+        Ok(self.offset)
+    }
+}
