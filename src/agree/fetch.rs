@@ -1,0 +1,281 @@
+//! The residue as records: read again, this time whole.
+
+use rayon::prelude::*;
+use tieout_kernel::calendar::Day;
+use tieout_kernel::currency::Currency;
+use tieout_kernel::money::Minor;
+use tieout_kernel::record::{Across, Book, Direction, Instant, Kind, Notes, Record, Status};
+
+use super::{Night, place_of, row_of, split_of};
+use crate::error::Error;
+use crate::normalise::Columns;
+
+/// A slice of a chunk's text; absent when it starts after it ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Slice {
+    start: u32,
+    end: u32,
+}
+
+impl Slice {
+    const ABSENT: Self = Self { start: 1, end: 0 };
+}
+
+/// One record as it is kept: figures as values, texts as slices of its chunk.
+#[derive(Clone, Debug)]
+struct Row {
+    place: u64,
+    line: u64,
+    content: u64,
+    kind: Kind,
+    direction: Direction,
+    status: Status,
+    currency: Currency,
+    principal: Minor,
+    amount: Minor,
+    order_amount: Option<Minor>,
+    fee: Option<Minor>,
+    tax: Option<Minor>,
+    net: Option<Minor>,
+    occurred_at: Option<Instant>,
+    business_date: Option<Day>,
+    closed_at: Option<Instant>,
+    fulfilled: Option<bool>,
+    notes: Notes,
+    account: Slice,
+    event_no: Slice,
+    order_no: Slice,
+    provider_txn_id: Slice,
+    original_txn_id: Slice,
+    counterparty: Slice,
+    batch_id: Slice,
+}
+
+/// Records of one split.
+#[derive(Debug, Default)]
+struct Chunk {
+    file: usize,
+    text: String,
+    rows: Vec<Row>,
+    /// Further compared columns and columns for the reports, row after row.
+    others: Vec<Slice>,
+}
+
+/// Records that need the full rules, in order of their places.
+#[derive(Debug, Default)]
+pub struct Residue {
+    chunks: Vec<Chunk>,
+    /// Chunk and row of each record.
+    index: Vec<(u32, u32)>,
+    compared: usize,
+}
+
+/// Where a stored record came from, and what the reports say of it beyond the kernel's record.
+#[derive(Clone, Debug)]
+pub struct Stored<'r> {
+    /// The file, as its number in the night.
+    pub file: usize,
+    /// Line, or row number in files without lines.
+    pub line: u64,
+    /// The settlement batch.
+    pub batch_id: Option<&'r str>,
+    /// The columns carried to the reports, in the order of the file's `extra`.
+    pub extra: Vec<Option<&'r str>>,
+}
+
+/// Reads the records at `places`, which are ascending, with everything they have.
+pub fn fetch(night: &Night<'_>, lines_before: &[u64], places: &[u64]) -> Result<Residue, Error> {
+    let mut by_split: Vec<(usize, Vec<u32>)> = Vec::new();
+    for &place in places {
+        match by_split.last_mut() {
+            Some((split, rows)) if *split == split_of(place) => rows.push(row_of(place)),
+            _ => by_split.push((split_of(place), vec![row_of(place)])),
+        }
+    }
+    let chunks = by_split
+        .par_iter()
+        .map(|(split, rows)| fetch_split(night, lines_before[*split], *split, rows))
+        .collect::<Result<Vec<_>, Error>>()?;
+    let mut residue =
+        Residue { chunks, index: Vec::with_capacity(places.len()), compared: night.policy.compared.columns.len() };
+    for (number, chunk) in (0_u32..).zip(&residue.chunks) {
+        let count = u32::try_from(chunk.rows.len()).expect("a split has fewer than 2³² rows");
+        residue.index.extend((0..count).map(|row| (number, row)));
+    }
+    Ok(residue)
+}
+
+fn fetch_split(night: &Night<'_>, lines_before: u64, split: usize, rows: &[u32]) -> Result<Chunk, Error> {
+    let (file_number, part) = &night.splits[split];
+    let file = &night.files[*file_number];
+    let batches = file.open.fetch(part, rows, file.full.wanted())?;
+    let mut lines = file.open.lines(part, rows, lines_before)?.into_iter();
+    let mut chunk = Chunk { file: *file_number, ..Chunk::default() };
+    for batch in &batches {
+        let columns = file.full.columns(batch);
+        for row in 0..columns.len() {
+            let place = place_of(split, batch.rows[row]);
+            let content = batch.contents.get(row).copied().unwrap_or(place);
+            chunk.push(
+                &columns,
+                row,
+                place,
+                lines.next().unwrap_or(0),
+                content,
+                night.policy.compared.columns.len(),
+                file.extra.len(),
+            );
+        }
+    }
+    Ok(chunk)
+}
+
+impl Chunk {
+    fn keep(&mut self, text: Option<impl AsRef<str>>) -> Slice {
+        let Some(text) = text else { return Slice::ABSENT };
+        let narrow = |at: usize| u32::try_from(at).expect("the text of one split's residue is smaller than 4 GiB");
+        let start = narrow(self.text.len());
+        self.text.push_str(text.as_ref());
+        Slice { start, end: narrow(self.text.len()) }
+    }
+
+    fn get(&self, slice: Slice) -> Option<&str> {
+        self.text.get(slice.start as usize..slice.end as usize)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one row's parts, taken apart once")]
+    fn push(
+        &mut self,
+        columns: &Columns<'_>,
+        row: usize,
+        place: u64,
+        line: u64,
+        content: u64,
+        compared: usize,
+        extra: usize,
+    ) {
+        let money = |values: &[Option<Minor>]| values.get(row).copied().flatten();
+        let row_kept = Row {
+            place,
+            line,
+            content,
+            kind: columns.kind[row],
+            direction: columns.direction[row],
+            status: columns.status[row],
+            currency: columns.currency[row],
+            principal: columns.principal[row],
+            amount: columns.amount.get(row).copied().unwrap_or(columns.principal[row]),
+            order_amount: money(&columns.order_amount),
+            fee: money(&columns.fee),
+            tax: money(&columns.tax),
+            net: money(&columns.net),
+            occurred_at: columns.occurred_at.get(row).copied(),
+            business_date: columns.business_date.get(row).copied(),
+            closed_at: columns.closed_at(row),
+            fulfilled: columns.fulfilled(row),
+            notes: columns.notes[row],
+            account: self.keep(Some(columns.account(row))),
+            event_no: self.keep(columns.event_no(row)),
+            order_no: self.keep(columns.order_no(row)),
+            provider_txn_id: self.keep(columns.provider_txn_id(row)),
+            original_txn_id: self.keep(columns.original_txn_id(row)),
+            counterparty: self.keep(columns.counterparty(row)),
+            batch_id: self.keep(columns.batch_id(row)),
+        };
+        self.rows.push(row_kept);
+        for at in 0..compared {
+            let slice = self.keep(columns.compared(row, at));
+            self.others.push(slice);
+        }
+        for at in 0..extra {
+            let slice = self.keep(columns.extra(row, at));
+            self.others.push(slice);
+        }
+    }
+
+    fn others(&self, row: usize) -> Vec<Option<&str>> {
+        let width = self.others.len().checked_div(self.rows.len()).unwrap_or(0);
+        self.others[row * width..(row + 1) * width].iter().map(|&slice| self.get(slice)).collect()
+    }
+}
+
+impl Residue {
+    /// How many records.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.index.is_empty()
+    }
+
+    fn row(&self, at: usize) -> (&Chunk, usize) {
+        let (chunk, row) = self.index[at];
+        (&self.chunks[chunk as usize], row as usize)
+    }
+
+    /// The further compared columns of all records, for [`Residue::records`] to borrow.
+    #[must_use]
+    pub fn compared(&self) -> Vec<Vec<Option<&str>>> {
+        let compared = |at: usize| {
+            let (chunk, row) = self.row(at);
+            let mut others = chunk.others(row);
+            others.truncate(self.compared);
+            others
+        };
+        if self.compared == 0 { Vec::new() } else { (0..self.len()).map(compared).collect() }
+    }
+
+    /// The records as the kernel takes them.
+    #[must_use]
+    pub fn records<'r>(&'r self, night: &Night<'_>, compared: &'r [Vec<Option<&'r str>>]) -> Vec<Record<'r>> {
+        (0..self.len())
+            .map(|at| {
+                let (chunk, row) = self.row(at);
+                let file = &night.files[chunk.file];
+                let kept = &chunk.rows[row];
+                Record {
+                    book: if file.book == Book::Ledger { Book::Ledger } else { Book::Statement },
+                    source: file.source,
+                    place: kept.place,
+                    content: kept.content,
+                    account: chunk.get(kept.account).unwrap_or_default(),
+                    kind: kept.kind,
+                    direction: kept.direction,
+                    status: kept.status,
+                    currency: kept.currency,
+                    principal: kept.principal,
+                    amount: kept.amount,
+                    order_amount: kept.order_amount,
+                    fee: kept.fee,
+                    tax: kept.tax,
+                    net: kept.net,
+                    event_no: chunk.get(kept.event_no),
+                    order_no: chunk.get(kept.order_no),
+                    provider_txn_id: chunk.get(kept.provider_txn_id),
+                    original_txn_id: chunk.get(kept.original_txn_id),
+                    counterparty: chunk.get(kept.counterparty),
+                    occurred_at: kept.occurred_at,
+                    business_date: kept.business_date,
+                    closed_at: kept.closed_at,
+                    fulfilled: kept.fulfilled,
+                    notes: kept.notes,
+                    compared: compared.get(at).map_or(&[], Vec::as_slice),
+                    across: Across::default(),
+                }
+            })
+            .collect()
+    }
+
+    /// Where a record came from and what else is known of it.
+    #[must_use]
+    pub fn stored(&self, at: usize) -> Stored<'_> {
+        let (chunk, row) = self.row(at);
+        let kept = &chunk.rows[row];
+        let extra = chunk.others(row).split_off(self.compared);
+        Stored { file: chunk.file, line: kept.line, batch_id: chunk.get(kept.batch_id), extra }
+    }
+}

@@ -1,0 +1,588 @@
+//! One pass over every file: fingerprints, totals, rejects, and what the rules across groups need.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Mutex;
+
+use rayon::prelude::*;
+use tieout_kernel::across::{Return, Sighting};
+use tieout_kernel::calendar::Day;
+use tieout_kernel::classify::{FeeExpectation, scheduled_fee};
+use tieout_kernel::fee::FeeCase;
+use tieout_kernel::fingerprint::{Content, Fingerprint, with_column};
+use tieout_kernel::key::{KeyHasher, KindClass, event_number};
+use tieout_kernel::money::{Minor, Total as Sum};
+use tieout_kernel::outcome::State;
+use tieout_kernel::party::{Party, is_beneficiary};
+use tieout_kernel::pass::outside_this_edge;
+use tieout_kernel::record::{Book, Direction, Instant, Kind, Status};
+
+use super::totals::{Tag, Total, Totals};
+use super::{Held, Night, NightFile, place_of, row_of, split_of};
+use crate::error::Error;
+use crate::expression::{Condition, Value};
+use crate::formats::{Measured, RawBatch, Split};
+use crate::normalise::{Columns, Exact};
+use crate::reject::Reject;
+
+/// Rows of one partition aimed at: small enough for a cache, large enough to be worth a task.
+const PARTITION_ROWS: u64 = 65_536;
+/// Rejects of a file that are kept as rows; beyond that they are counted.
+const REJECTS_MAX: usize = 100_000;
+
+/// What was found in one file.
+#[derive(Debug, Default)]
+pub struct ScanFile {
+    /// Records that take part.
+    pub totals: Totals,
+    /// Records that do not, by why.
+    pub aside: BTreeMap<State, Totals>,
+    /// Rows that are no records, with their split.
+    pub rejects: Vec<(usize, Reject)>,
+    /// How many there are, kept or not.
+    pub rejected: u64,
+    /// What the rejected rows would have moved, where that could be read, without sign.
+    pub rejected_amount: Sum,
+    /// What the file's own totals come to.
+    pub measured: Measured,
+    /// Codes that are in no map: column, code, how often.
+    pub unmapped: BTreeMap<(String, String), u64>,
+    /// First and last business day.
+    pub days: Option<(Day, Day)>,
+    /// Records by business day, for files that should hold one day.
+    pub rows_by_day: BTreeMap<Day, u64>,
+    /// The last instant.
+    pub latest: Option<Instant>,
+    /// First and last row's balance with the row's own movement, and the sum of all movements.
+    pub balance: Balance,
+}
+
+/// The running balance of a file, as far as its rows print one.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Balance {
+    /// Balance after, and movement of, the first row.
+    pub first: Option<(Minor, Sum)>,
+    /// The same of the last row.
+    pub last: Option<(Minor, Sum)>,
+    /// All movements.
+    pub moved: Sum,
+}
+
+impl Balance {
+    /// Whether opening balance and movements give the closing balance, oldest first or newest first.
+    /// `None` where the file prints no balances.
+    #[must_use]
+    pub fn holds(&self) -> Option<bool> {
+        let (first, last) = (self.first?, self.last?);
+        let holds =
+            |open: (Minor, Sum), close: (Minor, Sum)| Sum::from(open.0) - open.1 + self.moved == Sum::from(close.0);
+        Some(holds(first, last) || holds(last, first))
+    }
+
+    fn add(&mut self, later: &Self) {
+        self.first = self.first.or(later.first);
+        self.last = later.last.or(self.last);
+        self.moved += later.moved;
+    }
+}
+
+/// The statement records of one split: where they are, what they are, how much.
+#[derive(Debug, Default)]
+pub struct SplitRows {
+    /// Rows, ascending.
+    pub rows: Vec<u32>,
+    /// What each is compared by, in minor units without sign.
+    pub amounts: Vec<i64>,
+    /// What each is, as a number in `kinds`.
+    pub tags: Vec<u32>,
+    /// The tags.
+    pub kinds: Vec<Tag>,
+}
+
+/// The fingerprints of one partition, in chunks: ledger, statement.
+pub type Part = Mutex<[Vec<Vec<Fingerprint>>; 2]>;
+
+/// What one pass over all files gave.
+#[derive(Debug, Default)]
+pub struct Scan {
+    /// By file.
+    pub files: Vec<ScanFile>,
+    /// Fingerprints by partition.
+    pub parts: Vec<Part>,
+    /// Places of records without a number.
+    pub keyless: Vec<u64>,
+    /// Refunds and chargebacks at the provider.
+    pub returns: Vec<Return>,
+    /// Orders of all refunds: ledger, statement.
+    pub refund_orders: [Vec<u128>; 2],
+    /// Payments and payouts by what makes them look alike.
+    pub sightings: Vec<Sighting>,
+    /// Statement records by split; empty unless wanted.
+    pub rows: Vec<SplitRows>,
+    /// Line ends before each split within its file.
+    pub lines_before: Vec<u64>,
+}
+
+impl Scan {
+    /// What a statement record is and how much it moved.
+    #[must_use]
+    pub fn statement_row(&self, place: u64) -> Option<(&Tag, Minor)> {
+        let split = self.rows.get(split_of(place))?;
+        let at = split.rows.binary_search(&row_of(place)).ok()?;
+        Some((&split.kinds[split.tags[at] as usize], Minor::new(split.amounts[at])?))
+    }
+}
+
+/// Reads every split once.
+pub fn scan(night: &Night<'_>) -> Result<Scan, Error> {
+    let rows: u64 = night.splits.iter().map(|(_, split)| likely_rows(split)).sum();
+    let count = usize::try_from((rows / 2 / PARTITION_ROWS).next_power_of_two().clamp(1, 1024)).unwrap_or(1);
+    let parts: Vec<Part> = (0..count).map(|_| Mutex::default()).collect();
+    let results: Vec<SplitScan> = night
+        .splits
+        .par_iter()
+        .enumerate()
+        .map(|(number, (file, split))| SplitScan::run(night, &night.files[*file], number, split, &parts))
+        .collect::<Result<_, Error>>()?;
+
+    let mut scan = Scan {
+        files: night
+            .files
+            .iter()
+            .map(|file| ScanFile { measured: Measured::of(&file.open.controls), ..ScanFile::default() })
+            .collect(),
+        parts,
+        ..Scan::default()
+    };
+    let mut lines = vec![0; night.files.len()];
+    for ((file, _), result) in night.splits.iter().zip(results) {
+        scan.lines_before.push(lines[*file]);
+        lines[*file] += result.line_ends;
+        scan.take(*file, result);
+    }
+    scan.keyless.sort_unstable();
+    Ok(scan)
+}
+
+fn likely_rows(split: &Split) -> u64 {
+    match split {
+        Split::Bytes { start, end } => (end - start) / 100 + 1,
+        Split::RowGroup { rows, .. } => *rows,
+    }
+}
+
+impl Scan {
+    fn take(&mut self, file: usize, split: SplitScan) {
+        let into = &mut self.files[file];
+        into.totals.add(&split.file.totals);
+        for (state, totals) in &split.file.aside {
+            into.aside.entry(*state).or_default().add(totals);
+        }
+        into.rejected += split.file.rejected;
+        let room = REJECTS_MAX.saturating_sub(into.rejects.len());
+        into.rejects.extend(split.file.rejects.into_iter().take(room));
+        into.rejected_amount += split.file.rejected_amount;
+        into.measured.merge(&split.file.measured);
+        for (code, count) in split.file.unmapped {
+            *into.unmapped.entry(code).or_default() += count;
+        }
+        for (day, count) in split.file.rows_by_day {
+            *into.rows_by_day.entry(day).or_default() += count;
+        }
+        into.days = match (into.days, split.file.days) {
+            (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
+            (one, other) => one.or(other),
+        };
+        into.latest = into.latest.max(split.file.latest);
+        into.balance.add(&split.file.balance);
+        self.keyless.extend(split.keyless);
+        self.returns.extend(split.returns);
+        for (all, more) in self.refund_orders.iter_mut().zip(split.refund_orders) {
+            all.extend(more);
+        }
+        self.sightings.extend(split.sightings);
+        self.rows.push(split.rows);
+    }
+}
+
+/// One split in work.
+struct SplitScan {
+    file: ScanFile,
+    keyless: Vec<u64>,
+    returns: Vec<Return>,
+    refund_orders: [Vec<u128>; 2],
+    sightings: Vec<Sighting>,
+    rows: SplitRows,
+    line_ends: u64,
+    prints: Vec<Vec<Fingerprint>>,
+    tags: Tags,
+    /// The account of the last row, its hasher, and whether its fees follow a schedule.
+    account: Option<(String, KeyHasher, bool)>,
+}
+
+/// Tags of a split by number, the last one remembered: rows of a kind come in runs.
+#[derive(Default)]
+struct Tags {
+    numbers: HashMap<Tag, u32>,
+    list: Vec<(Tag, Total)>,
+    last: Option<u32>,
+}
+
+impl Tags {
+    fn number(
+        &mut self,
+        account: &str,
+        kind: Kind,
+        status: Status,
+        direction: Direction,
+        currency: tieout_kernel::currency::Currency,
+    ) -> u32 {
+        if let Some(last) = self.last {
+            let tag = &self.list[last as usize].0;
+            if same_text(&tag.account, account)
+                && tag.kind == kind
+                && tag.status == status
+                && tag.direction == direction
+                && tag.currency == currency
+            {
+                return last;
+            }
+        }
+        let tag = Tag { account: account.to_owned(), kind, status, direction, currency };
+        let next = u32::try_from(self.list.len()).expect("a split has fewer than 2³² tags");
+        let number = *self.numbers.entry(tag.clone()).or_insert(next);
+        if number == next {
+            self.list.push((tag, Total::default()));
+        }
+        self.last = Some(number);
+        number
+    }
+}
+
+impl SplitScan {
+    fn run(night: &Night<'_>, file: &NightFile, number: usize, split: &Split, parts: &[Part]) -> Result<Self, Error> {
+        let mut names = file.compared.wanted().to_vec();
+        for column in file.open.controls.iter().flat_map(crate::formats::Control::columns) {
+            if !names.iter().any(|name| name == column) {
+                names.push(column.to_owned());
+            }
+        }
+        let mut scan = Self {
+            file: ScanFile { measured: Measured::of(&file.open.controls), ..ScanFile::default() },
+            keyless: Vec::new(),
+            returns: Vec::new(),
+            refund_orders: [Vec::new(), Vec::new()],
+            sightings: Vec::new(),
+            rows: SplitRows::default(),
+            line_ends: 0,
+            prints: vec![Vec::new(); parts.len()],
+            tags: Tags::default(),
+            account: None,
+        };
+        file.open.read(split, &names, false, &mut |batch| {
+            scan.file.measured.add(&file.open.controls, &names, &batch);
+            scan.batch(night, file, number, &batch);
+            Ok(())
+        })?;
+        scan.finish(file.book, parts);
+        Ok(scan)
+    }
+
+    fn finish(&mut self, book: Book, parts: &[Part]) {
+        let side = usize::from(book != Book::Ledger);
+        for (part, prints) in parts.iter().zip(std::mem::take(&mut self.prints)) {
+            if !prints.is_empty() {
+                part.lock().unwrap_or_else(std::sync::PoisonError::into_inner)[side].push(prints);
+            }
+        }
+        let tags = std::mem::take(&mut self.tags);
+        for (tag, total) in &tags.list {
+            if total.rows > 0 {
+                self.file.totals.0.entry(tag.clone()).or_default().add(total);
+            }
+        }
+        if !self.rows.rows.is_empty() {
+            self.rows.kinds = tags.list.into_iter().map(|(tag, _)| tag).collect();
+        }
+    }
+
+    fn batch(&mut self, night: &Night<'_>, file: &NightFile, number: usize, raw: &RawBatch) {
+        self.line_ends += raw.line_ends;
+        self.reject(number, raw.faults.iter().cloned());
+        let columns = file.compared.columns(raw);
+        for (code, count) in &columns.unmapped {
+            *self.file.unmapped.entry(code.clone()).or_default() += count;
+        }
+        for row in (0..columns.len()).filter(|&row| columns.rejected[row]) {
+            self.file.rejected_amount += columns.principal[row];
+        }
+        self.reject(number, columns.rejects.iter().cloned());
+        for row in 0..columns.len() {
+            if !columns.rejected[row] {
+                self.row(night, file, place_of(number, raw.rows[row]), &columns, row);
+            }
+        }
+    }
+
+    fn reject(&mut self, split: usize, rejects: impl Iterator<Item = Reject>) {
+        for reject in rejects {
+            self.file.rejected += 1;
+            if self.file.rejects.len() < REJECTS_MAX {
+                self.file.rejects.push((split, reject));
+            }
+        }
+    }
+
+    fn row(&mut self, night: &Night<'_>, file: &NightFile, place: u64, columns: &Columns<'_>, row: usize) {
+        let (kind, status, direction) = (columns.kind[row], columns.status[row], columns.direction[row]);
+        let (currency, principal) = (columns.currency[row], columns.principal[row]);
+        let account = columns.account(row);
+        let amount = columns.amount.get(row).copied().unwrap_or(principal);
+        let fee = columns.fee.get(row).copied().flatten();
+        let net = columns.net.get(row).copied().flatten();
+        self.follow_balance(columns, row, direction, amount, fee);
+
+        if let Some(state) = aside(file, columns, row, &account) {
+            let tag = Tag { account: account.into_owned(), kind, status, direction, currency };
+            let totals = self.file.aside.entry(state).or_default();
+            totals.0.entry(tag).or_default().count(direction, principal, amount, fee, net);
+            return;
+        }
+        let tag = self.tags.number(&account, kind, status, direction, currency);
+        self.tags.list[tag as usize].1.count(direction, principal, amount, fee, net);
+        let (instant, day) = (columns.occurred_at.get(row).copied(), columns.business_date.get(row).copied());
+        self.follow_days(instant, day);
+        if night.wanted.rows && file.book != Book::Ledger {
+            self.rows.rows.push(row_of(place));
+            self.rows.amounts.push(principal.get());
+            self.rows.tags.push(tag);
+        }
+
+        let (hasher, scheduled) = self.account(night, &account);
+        let event_no = columns.event_no(row);
+        // The order is read only where the event has no number of its own, or the rules across groups ask.
+        let order_no = if event_no.is_none() || night.wanted.across { columns.order_no(row) } else { None };
+        let number = event_number(kind, event_no.as_deref(), order_no.as_deref());
+        let key = number.map(|number| hasher.hash(kind.class(), number));
+        if night.wanted.across {
+            let order = order_no.as_deref().map(|order| hasher.hash(KindClass::Payment, order));
+            self.look_across(night, file.book, place, columns, row, key, order);
+        }
+        let Some(key) = key else {
+            self.keyless.push(place);
+            return;
+        };
+        let of_ledger = file.book == Book::Ledger;
+        let content = Content {
+            book: file.book,
+            status,
+            direction,
+            currency,
+            principal: principal.get(),
+            day: day.filter(|_| night.wanted.dated),
+            fee: compared_fee(night, file, columns, row, scheduled, amount, fee),
+            tax: if night.policy.compared.tax { columns.tax.get(row).copied().flatten().map(Minor::get) } else { None },
+            net_gap: if of_ledger { Sum::ZERO } else { net_gap(columns, row, direction, amount, fee) },
+            notes: columns.notes[row],
+            party: if night.policy.compared.counterparty && is_beneficiary(kind) {
+                Party::of(columns.counterparty(row).as_deref(), night.seed)
+            } else {
+                Party::Nobody
+            },
+        };
+        let mut hash = content.hash(night.seed);
+        for at in 0..night.policy.compared.columns.len() {
+            hash = with_column(hash, columns.compared(row, at).as_deref());
+        }
+        let print = Fingerprint { key, content: hash, place };
+        let part = (key & (self.prints.len() as u128 - 1)) as usize;
+        self.prints[part].push(print);
+    }
+
+    /// The hasher of an account, and whether its statement's fees follow a schedule.
+    fn account(&mut self, night: &Night<'_>, account: &str) -> (KeyHasher, bool) {
+        match &self.account {
+            Some((known, hasher, scheduled)) if same_text(known, account) => (*hasher, *scheduled),
+            _ => {
+                let hasher = KeyHasher::new(night.seed, account);
+                let scheduled = night.policy.statement_of(account).is_some_and(|source| source.fees.is_some());
+                self.account = Some((account.to_owned(), hasher, scheduled));
+                (hasher, scheduled)
+            }
+        }
+    }
+
+    fn follow_days(&mut self, instant: Option<Instant>, day: Option<Day>) {
+        if let Some(day) = day {
+            *self.file.rows_by_day.entry(day).or_default() += 1;
+            self.file.days = Some(self.file.days.map_or((day, day), |(first, last)| (first.min(day), last.max(day))));
+        }
+        self.file.latest = self.file.latest.max(instant);
+    }
+
+    fn follow_balance(
+        &mut self,
+        columns: &Columns<'_>,
+        row: usize,
+        direction: Direction,
+        amount: Minor,
+        fee: Option<Minor>,
+    ) {
+        if let Some(after) = columns.balance_after.get(row).copied().flatten() {
+            let signed = if direction == Direction::Out { -amount } else { amount };
+            let moved = Sum::from(signed) + Sum::from(fee.unwrap_or(Minor::ZERO));
+            let balance = &mut self.file.balance;
+            balance.first = balance.first.or(Some((after, moved)));
+            balance.last = Some((after, moved));
+            balance.moved += moved;
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one row's parts, taken apart once")]
+    fn look_across(
+        &mut self,
+        night: &Night<'_>,
+        book: Book,
+        place: u64,
+        columns: &Columns<'_>,
+        row: usize,
+        key: Option<u128>,
+        order: Option<u128>,
+    ) {
+        let (kind, amount, currency) = (columns.kind[row], columns.principal[row], columns.currency[row]);
+        let at = columns.occurred_at.get(row).copied().unwrap_or(Instant(0));
+        let moved = columns.status[row] == Status::Success;
+        if kind == Kind::Refund
+            && let Some(order) = order
+        {
+            self.refund_orders[usize::from(book != Book::Ledger)].push(order);
+        }
+        if book == Book::Ledger || !moved {
+            return;
+        }
+        if let (Kind::Refund | Kind::Chargeback, Some(order)) = (kind, order) {
+            let event = key.unwrap_or_else(|| u128::from(place));
+            self.returns.push(Return { order, event, place, kind, currency, amount, at });
+        }
+        if matches!(kind, Kind::Payment | Kind::Payout)
+            && night.wanted.look_alikes.is_some()
+            && let (Some(party), Some(order)) = (columns.counterparty(row), key.or(order))
+            && !night.allowed_parties.contains(party.as_ref())
+            && amount > Minor::ZERO
+        {
+            let text = format!("{party}\u{1f}{}\u{1f}{currency}\u{1f}{kind}", amount.get());
+            let likeness = KeyHasher::new(night.seed, "likeness").hash(KindClass::Payment, &text);
+            self.sightings.push(Sighting { likeness, at, order, place, amount });
+        }
+    }
+}
+
+/// Equality of texts of which both are often empty. Two empty texts have no address worth reading, and
+/// the comparison of the C library reads it all the same, at a hundred cycles a time.
+fn same_text(one: &str, other: &str) -> bool {
+    one.len() == other.len() && (one.is_empty() || one == other)
+}
+
+/// Why a record takes no part, if it does not.
+fn aside(file: &NightFile, columns: &Columns<'_>, row: usize, account: &str) -> Option<State> {
+    if let Some(state) = outside_this_edge(columns.kind[row]) {
+        return Some(state);
+    }
+    if !file.accounts.is_empty() && !file.accounts.iter().any(|one| one == account) {
+        return Some(State::OutOfScope);
+    }
+    let held = match &file.held {
+        Held::None => false,
+        Held::Accounts(accounts) => accounts.iter().any(|one| one == account),
+        Held::All => true,
+    };
+    if held {
+        return Some(State::Held);
+    }
+    let selected = file.filter.as_ref().is_none_or(|filter| selects(filter, file, columns, row));
+    (!selected).then_some(State::Filtered)
+}
+
+fn selects(filter: &Condition, file: &NightFile, columns: &Columns<'_>, row: usize) -> bool {
+    let text = |text: Option<Cow<'_, str>>| text.map_or(Value::Null, |text| Value::Text(text.into_owned()));
+    let money = |minor: Option<Minor>| minor.map_or(Value::Null, |minor| Value::integer(i128::from(minor.get())));
+    filter.selects(&|name| match name {
+        "account" => Value::Text(columns.account(row).into_owned()),
+        "kind" => Value::Text(columns.kind[row].word().to_owned()),
+        "status" => Value::Text(columns.status[row].word().to_owned()),
+        "direction" => Value::Text(columns.direction[row].word().to_owned()),
+        "currency" => Value::Text(columns.currency[row].code().to_owned()),
+        "amount_minor" => {
+            let amount = columns.amount.get(row).copied().unwrap_or(columns.principal[row]);
+            money(Some(if columns.direction[row] == Direction::Out { -amount } else { amount }))
+        }
+        "fee_minor" => money(columns.fee.get(row).copied().flatten()),
+        "order_no" => text(columns.order_no(row)),
+        "event_no" => text(columns.event_no(row)),
+        "provider_txn_id" => text(columns.provider_txn_id(row)),
+        "counterparty" => text(columns.counterparty(row)),
+        "occurred_at" => columns.occurred_at.get(row).map_or(Value::Null, |instant| Value::Instant(instant.0)),
+        "business_date" => columns.business_date.get(row).map_or(Value::Null, |day| Value::Date(i64::from(day.0))),
+        extra => match file.extra.iter().position(|name| name == extra) {
+            Some(at) => text(columns.extra(row, at)),
+            None => Value::Null,
+        },
+    })
+}
+
+/// The fee as both sides hash it: its gap to the schedule where one applies, itself where the
+/// ledger's fee is the expectation, nothing where nobody expects one.
+fn compared_fee(
+    night: &Night<'_>,
+    file: &NightFile,
+    columns: &Columns<'_>,
+    row: usize,
+    scheduled: bool,
+    amount: Minor,
+    fee: Option<Minor>,
+) -> Option<Sum> {
+    if file.book == Book::Ledger {
+        return if scheduled { Some(Sum::ZERO) } else { fee.filter(|_| night.policy.compared.fee).map(Sum::from) };
+    }
+    let case = FeeCase {
+        kind: columns.kind[row],
+        day: columns.business_date.get(row).copied(),
+        currency: columns.currency[row],
+        amount,
+        order_amount: columns.order_amount.get(row).copied().flatten().unwrap_or(amount),
+    };
+    let charged = fee.unwrap_or(Minor::ZERO);
+    match scheduled_fee(case, night.policy, file.source) {
+        Some(FeeExpectation::Known(expected)) => Some(charged - expected),
+        Some(FeeExpectation::NoRule | FeeExpectation::None) => Some(Sum::from(charged)),
+        None => fee.filter(|_| night.policy.compared.fee).map(Sum::from),
+    }
+}
+
+fn net_gap(columns: &Columns<'_>, row: usize, direction: Direction, amount: Minor, fee: Option<Minor>) -> Sum {
+    let Some(printed) = columns.net.get(row).copied().flatten() else { return Sum::ZERO };
+    let signed = if direction == Direction::Out { -amount } else { amount };
+    let tax = columns.tax.get(row).copied().flatten().unwrap_or(Minor::ZERO);
+    Sum::from(printed) - (Sum::from(signed) + Sum::from(fee.unwrap_or(Minor::ZERO)) + Sum::from(tax))
+}
+
+impl ScanFile {
+    /// The share of rows that were rejected, in a million.
+    #[must_use]
+    pub fn rejected_per_million(&self) -> u64 {
+        let aside: u64 = self.aside.values().map(Totals::rows).sum();
+        let rows = self.totals.rows() + aside + self.rejected;
+        (self.rejected * 1_000_000).checked_div(rows).unwrap_or(0)
+    }
+
+    /// What each of the file's own totals came to.
+    #[must_use]
+    pub fn controls(&self, controls: &[crate::formats::Control]) -> Vec<(String, Exact, Exact, bool)> {
+        let verdicts = self.measured.against(controls);
+        controls
+            .iter()
+            .zip(verdicts)
+            .map(|(control, (computed, ties))| (control.name.clone(), control.declared, computed, ties))
+            .collect()
+    }
+}

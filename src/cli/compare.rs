@@ -1,0 +1,109 @@
+//! `tieout compare`
+
+use std::path::PathBuf;
+
+use super::{DONE, console, in_this_folder, store, use_threads};
+use crate::compare::{Answer, Question, compare};
+use crate::error::Error;
+use crate::normalise::Unit;
+use crate::report::Table;
+use crate::report::terminal::grouped;
+use crate::store::{Place, Store};
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The company's own file: CSV, Parquet or JSON Lines
+    ledger: String,
+    /// The other side's file
+    statement: String,
+    /// Columns that identify a record, as NAME or LEFT=RIGHT
+    #[arg(long, value_name = "COL,…", value_delimiter = ',', required = true)]
+    key: Vec<String>,
+    /// The amount, as NAME or LEFT=RIGHT; by default amount_minor or amount
+    #[arg(long, value_name = "COL")]
+    amount: Option<String>,
+    /// What else is compared; by default fee, status, currency and account where both have them
+    #[arg(long, value_name = "COL,…", value_delimiter = ',')]
+    compare: Option<Vec<String>>,
+    /// The currency of files without a column `currency`
+    #[arg(long, value_name = "CODE")]
+    currency: Option<String>,
+    /// The unit of whole-number amounts whose name does not end in _minor
+    #[arg(long, value_name = "UNIT", value_parser = ["minor", "major"])]
+    unit: Option<String>,
+    /// Write the differences to this folder, as Parquet and CSV
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// End with one line of JSON
+    #[arg(long)]
+    json: bool,
+    /// How many threads to use; the result does not depend on it
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+}
+
+impl Arguments {
+    pub fn run(self) -> Result<u8, Error> {
+        use_threads(self.threads)?;
+        let store = store()?;
+        let question = Question {
+            ledger: self.ledger,
+            statement: self.statement,
+            key: self.key,
+            amount: self.amount,
+            compare: self.compare,
+            currency: self.currency,
+            unit: self.unit.map(|unit| if unit == "minor" { Unit::Minor } else { Unit::Major }),
+        };
+        let answer = compare(&store, &question)?;
+        for finding in &answer.findings {
+            console::note(&format!("{}: {}: {}", finding.file, finding.code, finding.message));
+        }
+        if let Some(folder) = &self.out {
+            for table in [&answer.differences, &answer.rejects].into_iter().flatten() {
+                write(&store, &Place::Local(in_this_folder(folder)), table)?;
+            }
+        }
+        if self.json {
+            let line = serde_json::to_string(&answer).expect("counts can be written as JSON");
+            console::out(&format!("{line}\n"));
+        } else {
+            console::out(&page(&answer));
+        }
+        Ok(DONE)
+    }
+}
+
+fn write(store: &Store, folder: &Place, table: &Table) -> Result<(), Error> {
+    store.write(&folder.join(&format!("{}.parquet", table.spec.name)), table.parquet())?;
+    store.write(&folder.join(&format!("{}.csv", table.spec.name)), table.csv())
+}
+
+fn page(answer: &Answer) -> String {
+    let count = |count: u64| grouped(i128::from(count), 0);
+    let mut text = format!(
+        "{}\nledger {}  statement {}  matched {}\n",
+        answer.compared,
+        count(answer.ledger_records),
+        count(answer.statement_records),
+        count(answer.matched)
+    );
+    if answer.rejected > 0 {
+        text += &format!("{} rows could not be read: see the table rejects (--out)\n", count(answer.rejected));
+    }
+    for code in &answer.codes {
+        let exposure = grouped(i128::from(code.exposure_minor), code.exponent);
+        text += &format!(
+            "  {:28} {:>10}  {:>18} {}  {}\n",
+            code.code,
+            count(code.count),
+            exposure,
+            code.currency,
+            code.label
+        );
+    }
+    if answer.codes.is_empty() {
+        text += "no differences\n";
+    }
+    text
+}

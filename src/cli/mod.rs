@@ -1,0 +1,113 @@
+//! The command line: data on stdout, everything else on stderr.
+
+mod check;
+mod compare;
+mod console;
+mod formats;
+mod run;
+mod sniff;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use crate::error::Error;
+use crate::store::Store;
+
+/// Exit code of a success.
+const DONE: u8 = 0;
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "tieout",
+    version,
+    about = "Reconciles payment providers' statements with the company's own ledgers",
+    long_about = "Reconciles what payment providers say happened with the company's own ledgers: every difference \
+                  is found, named, and explained, and nothing is published unless every record and every cent is \
+                  accounted for.",
+    after_help = "Exit codes: 0 done, nothing needs a person · 2 usage or job file · 10 published, differences need people · \
+                  20 inputs not there yet · 21 inputs invalid, see findings · 22 inputs changed while read · 30 another run \
+                  won · 40 store unavailable · 41 access refused · 42 commit unknown · 50 a limit was reached · 70 a proof failed",
+    max_term_width = 110
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Reconcile a job on a business date and publish the result
+    Run(run::Arguments),
+    /// Check job files without running them: every mistake with its line and a suggestion
+    Check(check::Arguments),
+    /// Recognise statement files by their content and say what they hold and whether their totals tie
+    Sniff(sniff::Arguments),
+    /// Compare two files by key, without a job: a first look, with the same engine
+    Compare(compare::Arguments),
+    /// List the formats that can be read
+    Formats(formats::Arguments),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Runs the program; gives its exit code.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(e) => {
+            console::clap(&e);
+            return u8::try_from(e.exit_code()).unwrap_or(2);
+        }
+    };
+    match arguments.command.run() {
+        Ok(code) => code,
+        Err(e) => {
+            console::error(&e);
+            e.exit_code()
+        }
+    }
+}
+
+impl Command {
+    fn run(self) -> Result<u8, Error> {
+        match self {
+            Self::Run(arguments) => arguments.run(),
+            Self::Check(arguments) => arguments.run(),
+            Self::Sniff(arguments) => arguments.run(),
+            Self::Compare(arguments) => arguments.run(),
+            Self::Formats(arguments) => arguments.run(),
+            Self::Completions { shell } => {
+                let mut script = Vec::new();
+                clap_complete::generate(shell, &mut Arguments::command(), "tieout", &mut script);
+                console::out(&String::from_utf8_lossy(&script));
+                Ok(DONE)
+            }
+        }
+    }
+}
+
+/// Sets the number of threads for everything that runs in parallel.
+fn use_threads(threads: Option<usize>) -> Result<(), Error> {
+    let Some(threads) = threads else { return Ok(()) };
+    if threads == 0 {
+        return Err(Error::usage("--threads 0: at least one thread is needed", "leave it out to use all processors"));
+    }
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build_global()
+        .map_err(|e| Error::usage(format!("--threads: {e}"), "leave it out"))
+}
+
+fn store() -> Result<Store, Error> {
+    Store::new(None)
+}
+
+fn in_this_folder(path: &std::path::Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
+}

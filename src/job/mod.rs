@@ -1,0 +1,8 @@
+//! Jobs: the TOML as written ([`document`]) and as resolved ([`Plan`]).
+
+pub mod document;
+mod plan;
+mod resolve;
+
+pub use plan::{DatedPlace, Deadline, Evidence, Language, LookAlikes, MatchRate, Plan, RejectLimit, SourcePlan};
+pub use resolve::{FILTER_COLUMNS, day_of, load};

@@ -1,0 +1,196 @@
+//! Published whole or not at all.
+//!
+//! ```text
+//!  <output>/<job>/dt=2026-11-20/
+//!      run=<id>/          tables, summary, manifest: written once, read back
+//!      _commits/000001.json   one conditional create: this is the moment of publishing
+//!      current/           copies for people, made after the commit, never read by programs
+//! ```
+//!
+//! A reader that follows the last commit sees all of a run or nothing of it. The run's id is a hash
+//! of its inputs, its policy and the program, so the same run again finds itself committed.
+
+use bytes::Bytes;
+use jiff::civil;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::job::Plan;
+use crate::store::{Created, Place, Store, sha256};
+
+/// A file of a run.
+#[derive(Clone, Debug)]
+pub struct Output {
+    /// Its name within the run.
+    pub name: String,
+    /// Its bytes.
+    pub bytes: Bytes,
+    /// Rows, for tables.
+    pub rows: Option<u64>,
+    /// Whether people get a copy under `current/`.
+    pub for_people: bool,
+}
+
+/// The record that makes a run current.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Commit {
+    /// Name and version of this document.
+    pub schema: String,
+    /// Counts the commits of a date from 1.
+    pub number: u64,
+    /// The job.
+    pub job: String,
+    /// The business date.
+    pub date: String,
+    /// The run.
+    pub run_id: String,
+    /// Its manifest, relative to the date's folder.
+    pub manifest: String,
+    /// SHA-256 of the manifest.
+    pub manifest_sha256: String,
+    /// SHA-256 of the commit before this one; none for the first.
+    pub previous_sha256: Option<String>,
+}
+
+/// What publishing came to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Published {
+    /// This run is current now.
+    New {
+        /// Its folder.
+        folder: Place,
+        /// The number of its commit.
+        number: u64,
+        /// Copies for people that could not be made; the run is published all the same.
+        copies_failed: Option<String>,
+    },
+    /// The same run is current already.
+    Already {
+        /// Its folder.
+        folder: Place,
+        /// The number of its commit.
+        number: u64,
+    },
+}
+
+/// The folder of a date.
+#[must_use]
+pub fn folder_of(plan: &Plan, date: civil::Date) -> Place {
+    plan.output.join(&plan.job).join(&format!("dt={date}"))
+}
+
+/// The commit that is current, with the SHA-256 of its bytes.
+pub fn current(store: &Store, plan: &Plan, date: civil::Date) -> Result<Option<(Commit, String)>, Error> {
+    let commits = folder_of(plan, date).join("_commits");
+    let names = store.names_in(&commits)?;
+    let last = names.iter().filter(|name| is_commit(name)).max();
+    let Some(last) = last else { return Ok(None) };
+    let place = commits.join(last);
+    let bytes = store.read(&place)?.unwrap_or_default();
+    read_commit(&place, &bytes).map(|commit| Some((commit, sha256(&bytes))))
+}
+
+fn is_commit(name: &str) -> bool {
+    let digits = name.strip_suffix(".json").unwrap_or_default();
+    digits.len() == 6 && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn read_commit(place: &Place, bytes: &[u8]) -> Result<Commit, Error> {
+    serde_json::from_slice(bytes).map_err(|e| Error::Unavailable {
+        action: "reading",
+        uri: place.to_string(),
+        cause: format!("not a commit record: {e}"),
+    })
+}
+
+/// Writes a run, reads it back, and commits it.
+///
+/// `manifest` is completed with the outputs; it must be the same for the same run.
+pub fn publish(
+    store: &Store,
+    plan: &Plan,
+    date: civil::Date,
+    run_id: &str,
+    outputs: &[Output],
+    manifest: serde_json::Map<String, serde_json::Value>,
+) -> Result<Published, Error> {
+    let dated = folder_of(plan, date);
+    let folder = dated.join(&format!("run={run_id}"));
+    let before = current(store, plan, date)?;
+    if let Some((commit, _)) = before.as_ref().filter(|(commit, _)| commit.run_id == run_id) {
+        return Ok(Published::Already { folder, number: commit.number });
+    }
+    for output in outputs {
+        write_checked(store, &folder.join(&output.name), &output.bytes)?;
+    }
+    let previous = before.as_ref().map(|(_, hash)| hash.clone());
+    let manifest = finished_manifest(manifest, outputs);
+    write_checked(store, &folder.join("manifest.json"), &manifest)?;
+
+    let number = before.as_ref().map_or(0, |(commit, _)| commit.number) + 1;
+    let commit = Commit {
+        schema: "tieout.commit/1".to_owned(),
+        number,
+        job: plan.job.clone(),
+        date: date.to_string(),
+        run_id: run_id.to_owned(),
+        manifest: format!("run={run_id}/manifest.json"),
+        manifest_sha256: sha256(&manifest),
+        previous_sha256: previous,
+    };
+    let place = dated.join("_commits").join(&format!("{number:06}.json"));
+    match store.create(&place, &pretty(&commit).into())? {
+        Created::Ours => {}
+        Created::Theirs(bytes) => {
+            let winner = read_commit(&place, &bytes)?;
+            if winner.run_id == run_id {
+                return Ok(Published::Already { folder, number });
+            }
+            return Err(Error::LostRace { job: plan.job.clone(), date: date.to_string(), winner: winner.run_id });
+        }
+    }
+    let copies_failed = copy_for_people(store, &dated.join("current"), outputs).err().map(|e| e.to_string());
+    Ok(Published::New { folder, number, copies_failed })
+}
+
+fn finished_manifest(mut manifest: serde_json::Map<String, serde_json::Value>, outputs: &[Output]) -> Bytes {
+    let listed: Vec<serde_json::Value> = outputs
+        .iter()
+        .map(|output| {
+            serde_json::json!({
+                "name": output.name,
+                "size": output.bytes.len(),
+                "sha256": sha256(&output.bytes),
+                "rows": output.rows,
+            })
+        })
+        .collect();
+    manifest.insert("outputs".to_owned(), listed.into());
+    pretty(&manifest).into()
+}
+
+fn pretty(value: &impl Serialize) -> Vec<u8> {
+    let mut bytes = serde_json::to_vec_pretty(value).expect("plain values can be written as JSON");
+    bytes.push(b'\n');
+    bytes
+}
+
+/// Writes a file and makes sure that what the store keeps is what was written.
+fn write_checked(store: &Store, place: &Place, bytes: &Bytes) -> Result<(), Error> {
+    store.write(place, bytes.clone())?;
+    match store.read(place)? {
+        Some(kept) if kept == *bytes => Ok(()),
+        kept => Err(Error::Unavailable {
+            action: "reading back",
+            uri: place.to_string(),
+            cause: format!("{} bytes were written and {} came back", bytes.len(), kept.map_or(0, |kept| kept.len())),
+        }),
+    }
+}
+
+fn copy_for_people(store: &Store, folder: &Place, outputs: &[Output]) -> Result<(), Error> {
+    for output in outputs.iter().filter(|output| output.for_people) {
+        store.write(&folder.join(&output.name), output.bytes.clone())?;
+    }
+    Ok(())
+}

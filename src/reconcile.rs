@@ -1,0 +1,154 @@
+//! Residue to outcomes: the kernel's passes over partitions, in parallel.
+//!
+//! Each pass sees its records partitioned by its own key, so no partition needs another. What comes
+//! out is in the order of the input, whatever the number of threads or partitions.
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+use tieout_kernel::across::power_of_ten;
+use tieout_kernel::code::{Code, Codes};
+use tieout_kernel::key::{KeyHasher, KindClass, Pass, event_key};
+use tieout_kernel::outcome::Outcome;
+use tieout_kernel::pass;
+use tieout_kernel::policy::Policy;
+use tieout_kernel::proof::{Broken, Ends};
+use tieout_kernel::record::{Across, Book, Kind, Record};
+use tieout_kernel::single;
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::agree::Agreed;
+
+/// Records of one partition aimed at.
+const PARTITION: usize = 8_192;
+
+/// The residue with what became of it.
+#[derive(Debug)]
+pub struct Reconciled<'r> {
+    /// The records.
+    pub records: Vec<Record<'r>>,
+    /// Their outcomes, in order of their first record.
+    pub outcomes: Vec<Outcome>,
+    /// The count of where they ended.
+    pub ends: Ends,
+    /// Statement sources in which amounts differ by a power of ten.
+    pub scale_suspects: Vec<(u16, u64)>,
+}
+
+/// Tells each record what the rules across groups found out about it.
+pub fn mark(records: &mut [Record<'_>], agreed: &Agreed, seed: u64) {
+    for record in records {
+        let mut across = Across::default();
+        if let Some(mark) = agreed.marks.get(&record.place) {
+            across.codes = Codes::NONE.with(mark.code);
+            across.at_risk = mark.at_risk;
+        }
+        if agreed.twins.contains(&record.place) {
+            across.hints = Codes::NONE.with(Code::SuspectedDuplicate);
+        }
+        if record.kind == Kind::Refund
+            && let Some(order) = record.order_no
+        {
+            let hash = KeyHasher::new(seed, record.account).hash(KindClass::Payment, order);
+            let side = usize::from(record.book != Book::Ledger);
+            across.refunds_of_order = agreed.refunds[side].get(&hash).copied().unwrap_or(0);
+        }
+        record.across = across;
+    }
+}
+
+/// Runs all passes and concludes.
+///
+/// `rows` is how many records each statement source has tonight, matched ones included.
+pub fn reconcile<'r>(
+    records: Vec<Record<'r>>,
+    policy: &Policy,
+    rows: &BTreeMap<u16, u64>,
+) -> Result<Reconciled<'r>, Broken> {
+    let count = u32::try_from(records.len()).map_err(|_| Broken("more than 2³² records differ".to_owned()))?;
+    let mut left: Vec<u32> = (0..count).collect();
+    let mut outcomes = Vec::new();
+    let passes = std::iter::once(Pass::K1).chain(policy.passes.iter().copied());
+    for pass in passes {
+        let resolved: Vec<_> = partitions(&records, &left, |record| pass_key(pass, record))
+            .par_iter()
+            .map(|members| pass::run(pass, &records, members, policy))
+            .collect();
+        left.clear();
+        for part in resolved {
+            outcomes.extend(part.outcomes);
+            left.extend(part.left);
+        }
+        left.sort_unstable();
+    }
+    let concluded: Vec<Vec<Outcome>> = partitions(&records, &left, |record| pass_key(Pass::K1, record))
+        .par_iter()
+        .map(|members| single::conclude(&records, members, policy))
+        .collect();
+    outcomes.extend(concluded.into_iter().flatten());
+    outcomes.par_sort_by_key(|outcome| first_place(&records, outcome));
+
+    let scale_suspects = relabel_scale_errors(&records, &mut outcomes, rows);
+    let mut ends = Ends::default();
+    ends.count(&records, &(0..count).collect::<Vec<_>>(), &outcomes)?;
+    Ok(Reconciled { records, outcomes, ends, scale_suspects })
+}
+
+/// A hash under which all records that a pass may bring together are equal.
+fn pass_key(pass: Pass, record: &Record<'_>) -> u64 {
+    let of = |text: &str| xxh3_64(text.as_bytes());
+    match pass {
+        Pass::K1 => event_key(record).map_or(0, of),
+        Pass::K2 => record.provider_txn_id.map_or(0, of),
+        Pass::K3 => record.order_no.map_or(0, of),
+        Pass::K4 => xxh3_64(&record.principal.get().to_le_bytes()),
+    }
+}
+
+fn partitions(records: &[Record<'_>], members: &[u32], key: impl Fn(&Record<'_>) -> u64) -> Vec<Vec<u32>> {
+    let count = (members.len() / PARTITION + 1).next_power_of_two();
+    let mut parts = vec![Vec::new(); count];
+    for &one in members {
+        let part = usize::try_from(key(&records[one as usize]) % count as u64).unwrap_or(0);
+        parts[part].push(one);
+    }
+    parts
+}
+
+fn first_place(records: &[Record<'_>], outcome: &Outcome) -> (u64, u64) {
+    let places = outcome.records().into_iter().map(|(at, _)| records[at as usize].place);
+    let (first, last) = places.fold((u64::MAX, 0), |(first, last), place| (first.min(place), last.max(place)));
+    (first, last)
+}
+
+/// Amounts that differ by exactly a power of ten are a confusion of units when it happens at least
+/// twice in a source or in one row of a hundred: `AMOUNT_SCALE` instead of thousands of wrong amounts.
+fn relabel_scale_errors(
+    records: &[Record<'_>],
+    outcomes: &mut [Outcome],
+    rows: &BTreeMap<u16, u64>,
+) -> Vec<(u16, u64)> {
+    let suspect = |outcome: &Outcome| -> Option<u16> {
+        let Outcome::Difference(difference) = outcome else { return None };
+        let ([ours], [theirs]) = (difference.ledger.as_slice(), difference.statement.as_slice()) else { return None };
+        let (ours, theirs) = (&records[*ours as usize], &records[*theirs as usize]);
+        let by_amount = [Code::AmountOver, Code::AmountUnder].contains(&difference.code);
+        (by_amount && power_of_ten(theirs.principal, ours.principal).is_some()).then_some(theirs.source)
+    };
+    let mut counts: BTreeMap<u16, u64> = BTreeMap::new();
+    for source in outcomes.iter().filter_map(suspect) {
+        *counts.entry(source).or_default() += 1;
+    }
+    counts.retain(|source, count| *count >= 2 || *count * 100 >= rows.get(source).copied().unwrap_or(0));
+    for outcome in outcomes {
+        if suspect(outcome).is_some_and(|source| counts.contains_key(&source))
+            && let Outcome::Difference(difference) = outcome
+        {
+            difference.flags = difference.flags.with(difference.code);
+            difference.code = Code::AmountScale;
+            difference.severity = Code::AmountScale.base_severity();
+            difference.cause = Code::AmountScale.cause();
+        }
+    }
+    counts.into_iter().collect()
+}

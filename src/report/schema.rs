@@ -1,0 +1,197 @@
+//! The columns of every published table.
+
+use super::sheet::{Holds, Spec, TableSpec};
+
+macro_rules! columns {
+    ($($name:literal $holds:ident $zh:literal $about:literal;)+) => {
+        &[$(Spec { name: $name, holds: Holds::$holds, about: $about, zh: $zh },)+]
+    };
+}
+
+/// One row per group that does not agree.
+pub const DIFFERENCES: TableSpec = TableSpec {
+    name: "differences",
+    version: 1,
+    columns: columns! {
+        "difference_id" Text "差异编号" "the same for the same group on every run and every day";
+        "business_date" Date "对账日" "the date of the run";
+        "code" Text "代码" "what is wrong: the primary code";
+        "label_en" Text "差异（英）" "the code in English words";
+        "label_zh" Text "差异" "the code in Chinese words";
+        "severity" Text "级别" "P0 to P3, INFO";
+        "severity_reason" Text "级别原因" "why it has this tier";
+        "flags" Text "附加标志" "other codes and notes that apply, separated by blanks";
+        "cash_effect" Text "现金影响" "SURPLUS, SHORTAGE or NONE";
+        "cash_effect_zh" Text "长短款" "长款 or 短款";
+        "cause" Text "原因" "why it arose, where that follows from the data";
+        "pass" Text "匹配轮次" "the pass that brought the records together; none for a single record";
+        "account" Text "账户" "the merchant account";
+        "kind" Text "业务类型" "what kind of movement";
+        "currency" Text "币种" "ISO 4217";
+        "exponent" Integer "小数位" "decimals between minor and major unit";
+        "exposure_minor" Integer "敞口（最小单位）" "statement effect less ledger effect; none across currencies";
+        "exposure" Decimal "敞口" "the same in major units";
+        "at_risk_minor" Integer "风险金额（最小单位）" "what could be lost";
+        "at_risk" Decimal "风险金额" "the same in major units";
+        "fee_delta_minor" Integer "手续费差额（最小单位）" "charged less expected fee; negative when too much was charged";
+        "fee_delta" Decimal "手续费差额" "the same in major units";
+        "ledger_amount_minor" Integer "平台金额（最小单位）" "the ledger's records, signed, whatever their status";
+        "ledger_amount" Decimal "平台金额" "the same in major units";
+        "statement_amount_minor" Integer "渠道金额（最小单位）" "the statement's records, signed, whatever their status";
+        "statement_amount" Decimal "渠道金额" "the same in major units";
+        "statement_currency" Text "渠道币种" "the statement's currency where it is another one";
+        "ledger_status" Text "平台状态" "status of the ledger's records";
+        "statement_status" Text "渠道状态" "status of the statement's records";
+        "order_no" Text "订单号" "the order";
+        "event_no" Text "业务单号" "order, refund, payout or dispute number";
+        "provider_txn_id" Text "渠道流水号" "the provider's number";
+        "counterparty" Text "对方账户" "the other party, masked";
+        "occurred_at" Instant "发生时间" "the earliest of its records";
+        "record_date" Date "业务日期" "the earliest business day of its records";
+        "first_seen" Date "首次发现" "the run that saw it first";
+        "age_business_days" Integer "账龄（工作日）" "business days since its earliest record";
+        "ledger_source" Text "平台来源" "the ledger's source";
+        "statement_source" Text "渠道来源" "the statement's source";
+        "ledger_rows" Text "平台行" "file:line of each ledger record";
+        "statement_rows" Text "渠道行" "file:line of each statement record";
+        "related_rows" Text "相关行" "file:line of records that explain it and ended elsewhere";
+        "explanation" Text "说明（英）" "what happened, in English";
+        "explanation_zh" Text "说明" "what happened, in Chinese";
+        "extra" Text "附加字段" "columns that the job carries along, as a JSON object per side";
+    },
+};
+
+/// Columns of the differences that people get, in their order.
+pub const DIFFERENCES_FOR_PEOPLE: [&str; 22] = [
+    "severity",
+    "label_zh",
+    "label_en",
+    "code",
+    "cash_effect_zh",
+    "cash_effect",
+    "account",
+    "kind",
+    "currency",
+    "exposure",
+    "at_risk",
+    "fee_delta",
+    "ledger_amount",
+    "statement_amount",
+    "ledger_status",
+    "statement_status",
+    "order_no",
+    "event_no",
+    "provider_txn_id",
+    "explanation_zh",
+    "explanation",
+    "difference_id",
+];
+
+/// One row per pair that agrees.
+pub const MATCHES: TableSpec = TableSpec {
+    name: "matches",
+    version: 1,
+    columns: columns! {
+        "statement_source" Text "渠道来源" "the statement's source";
+        "statement_file" Text "渠道文件" "its file";
+        "statement_line" Integer "渠道行" "line or row number";
+        "ledger_source" Text "平台来源" "the ledger's source";
+        "ledger_file" Text "平台文件" "its file";
+        "ledger_line" Integer "平台行" "line or row number";
+        "pass" Text "匹配轮次" "K1 to K4";
+        "account" Text "账户" "the merchant account";
+        "kind" Text "业务类型" "what kind of movement";
+        "status" Text "状态" "the status both sides have";
+        "currency" Text "币种" "ISO 4217";
+        "exponent" Integer "小数位" "decimals between minor and major unit";
+        "amount_minor" Integer "金额（最小单位）" "signed";
+        "amount" Decimal "金额" "the same in major units";
+        "flags" Text "附加标志" "worth saying although both sides agree";
+    },
+};
+
+/// One row per row that is no record.
+pub const REJECTS: TableSpec = TableSpec {
+    name: "rejects",
+    version: 1,
+    columns: columns! {
+        "source" Text "来源" "the source";
+        "file" Text "文件" "the file";
+        "line" Integer "行" "line or row number";
+        "column" Text "列" "the column as the file names it; none when the whole row is at fault";
+        "field" Text "字段" "the field of the record that could not be filled";
+        "text" Text "原文" "the text itself";
+        "reason" Text "原因代码" "why, as a word";
+        "message" Text "原因" "why, in words";
+        "hint" Text "提示" "what to do";
+    },
+};
+
+/// One row per fact about a file or the run.
+pub const FINDINGS: TableSpec = TableSpec {
+    name: "findings",
+    version: 1,
+    columns: columns! {
+        "code" Text "代码" "what it is";
+        "label_en" Text "发现（英）" "the code in English words";
+        "label_zh" Text "发现" "the code in Chinese words";
+        "severity" Text "级别" "P0 to P3, INFO";
+        "source" Text "来源" "the source, or none for the whole run";
+        "file" Text "文件" "the file";
+        "line" Integer "行" "the line, where one can be named";
+        "message" Text "说明" "what was found";
+        "hint" Text "提示" "what to do";
+        "blocks" Boolean "阻断" "whether the source was not reconciled because of it";
+        "rows" Integer "行数" "how many rows it concerns, where it counts rows";
+    },
+};
+
+/// One row per input file or member.
+pub const INPUTS: TableSpec = TableSpec {
+    name: "inputs",
+    version: 1,
+    columns: columns! {
+        "source" Text "来源" "the source";
+        "book" Text "账簿" "ledger or statement";
+        "place" Text "位置" "where it was";
+        "file" Text "文件" "its name, and after ! the member of an archive";
+        "size" Integer "大小" "bytes of the file";
+        "sha256" Text "校验和" "of the file";
+        "version" Text "版本" "as the store tells it";
+        "format" Text "格式" "what it is";
+        "encoding" Text "编码" "the encoding it had";
+        "rows" Integer "行数" "rows read";
+        "records" Integer "记录数" "rows that take part";
+        "rejects" Integer "拒绝行" "rows that are no records";
+        "aside" Integer "不参与" "rows that take no part: filtered, out of scope, not money";
+        "first_date" Date "起始日" "earliest business day";
+        "last_date" Date "截止日" "latest business day";
+        "controls" Text "控制总数" "declared and computed totals, as JSON";
+        "ties" Boolean "是否相符" "whether all declared totals tie; none where it declares none";
+        "repeated" Boolean "重复" "left out because another file has the same content";
+    },
+};
+
+/// The first page, line by line.
+pub const SUMMARY: TableSpec = TableSpec {
+    name: "summary",
+    version: 1,
+    columns: columns! {
+        "section" Text "部分" "state, tie_out, records, codes, fees or sources";
+        "source" Text "来源" "the statement's source, where the line is of one";
+        "account" Text "账户" "the account, where the line is of one";
+        "currency" Text "币种" "the currency, where the line is of one";
+        "item" Text "项目" "what the line is: a total, a state, a code";
+        "label_en" Text "名称（英）" "the item in English words";
+        "label_zh" Text "名称" "the item in Chinese words";
+        "severity" Text "级别" "tier of a code";
+        "count" Integer "笔数" "how many records or differences";
+        "amount_minor" Integer "金额（最小单位）" "signed from the owner's balance";
+        "amount" Decimal "金额" "the same in major units";
+        "at_risk_minor" Integer "风险金额（最小单位）" "what could be lost";
+        "at_risk" Decimal "风险金额" "the same in major units";
+    },
+};
+
+/// All tables, in the order of the manifest.
+pub const ALL: [TableSpec; 6] = [DIFFERENCES, MATCHES, REJECTS, FINDINGS, INPUTS, SUMMARY];

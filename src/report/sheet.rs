@@ -1,0 +1,440 @@
+//! Tables as they are built and written: one list of columns serves Parquet, CSV and the schema.
+
+use std::sync::Arc;
+
+use arrow_array::builder::{
+    BooleanBuilder, Date32Builder, Decimal128Builder, Int64Builder, StringBuilder, TimestampMicrosecondBuilder,
+};
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::{Date32Type, Decimal128Type, Int64Type, TimestampMicrosecondType};
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use bytes::Bytes;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::WriterProperties;
+use tieout_kernel::calendar::Day;
+use tieout_kernel::currency::Currency;
+use tieout_kernel::money::Total;
+use tieout_kernel::record::Instant;
+
+use crate::error::{Complaint, Error};
+use crate::normalise::decimal_text;
+
+/// What a column holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Holds {
+    /// Text, identifiers included.
+    Text,
+    /// A whole number: counts, lines, minor units.
+    Integer,
+    /// Money in major units with four decimals, for people and BI.
+    Decimal,
+    /// A day.
+    Date,
+    /// A moment in UTC.
+    Instant,
+    /// True or false.
+    Boolean,
+}
+
+/// One column of a published table.
+#[derive(Clone, Copy, Debug)]
+pub struct Spec {
+    /// Its name; never renamed within a schema version.
+    pub name: &'static str,
+    /// What it holds.
+    pub holds: Holds,
+    /// What it means.
+    pub about: &'static str,
+    /// Its heading in Chinese.
+    pub zh: &'static str,
+}
+
+/// A published table: its name, version and columns.
+#[derive(Clone, Copy, Debug)]
+pub struct TableSpec {
+    /// Its name.
+    pub name: &'static str,
+    /// Grows with every change of columns or meaning.
+    pub version: u32,
+    /// In order.
+    pub columns: &'static [Spec],
+}
+
+/// Decimals of a money twin.
+pub const MONEY_SCALE: u8 = 4;
+const MONEY_PRECISION: u8 = 38;
+/// Rows of a Parquet row group.
+const ROW_GROUP: usize = 1 << 20;
+/// Rows built before they are handed to the writer.
+const BATCH: usize = 1 << 16;
+
+impl TableSpec {
+    /// The Arrow schema with the version in its metadata.
+    #[must_use]
+    pub fn schema(&self) -> SchemaRef {
+        let field = |spec: &Spec| Field::new(spec.name, data_type(spec.holds), true);
+        let fields: Vec<Field> = self.columns.iter().map(field).collect();
+        Arc::new(Schema::new(fields))
+    }
+}
+
+fn data_type(holds: Holds) -> DataType {
+    match holds {
+        Holds::Text => DataType::Utf8,
+        Holds::Integer => DataType::Int64,
+        Holds::Decimal => DataType::Decimal128(MONEY_PRECISION, MONEY_SCALE.cast_signed()),
+        Holds::Date => DataType::Date32,
+        Holds::Instant => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        Holds::Boolean => DataType::Boolean,
+    }
+}
+
+enum Builder {
+    Text(StringBuilder),
+    Integer(Int64Builder),
+    Decimal(Decimal128Builder),
+    Date(Date32Builder),
+    Instant(TimestampMicrosecondBuilder),
+    Boolean(BooleanBuilder),
+}
+
+impl Builder {
+    fn new(holds: Holds) -> Self {
+        match holds {
+            Holds::Text => Self::Text(StringBuilder::new()),
+            Holds::Integer => Self::Integer(Int64Builder::new()),
+            Holds::Decimal => Self::Decimal(
+                Decimal128Builder::new()
+                    .with_precision_and_scale(MONEY_PRECISION, MONEY_SCALE.cast_signed())
+                    .expect("38 digits with 4 decimals are a decimal type"),
+            ),
+            Holds::Date => Self::Date(Date32Builder::new()),
+            Holds::Instant => Self::Instant(TimestampMicrosecondBuilder::new().with_timezone("UTC")),
+            Holds::Boolean => Self::Boolean(BooleanBuilder::new()),
+        }
+    }
+
+    fn finish(&mut self) -> ArrayRef {
+        match self {
+            Self::Text(builder) => Arc::new(builder.finish()),
+            Self::Integer(builder) => Arc::new(builder.finish()),
+            Self::Decimal(builder) => Arc::new(builder.finish()),
+            Self::Date(builder) => Arc::new(builder.finish()),
+            Self::Instant(builder) => Arc::new(builder.finish()),
+            Self::Boolean(builder) => Arc::new(builder.finish()),
+        }
+    }
+}
+
+/// A table that is being filled, row by row, cell by cell, in the order of its columns.
+pub struct Sheet {
+    spec: TableSpec,
+    builders: Vec<Builder>,
+    at: usize,
+    rows: usize,
+    batches: Vec<RecordBatch>,
+    too_large: Option<Total>,
+}
+
+impl Sheet {
+    /// An empty table.
+    #[must_use]
+    pub fn new(spec: TableSpec) -> Self {
+        let builders = spec.columns.iter().map(|column| Builder::new(column.holds)).collect();
+        Self { spec, builders, at: 0, rows: 0, batches: Vec::new(), too_large: None }
+    }
+
+    fn next(&mut self) -> &mut Builder {
+        let at = self.at;
+        self.at += 1;
+        &mut self.builders[at]
+    }
+
+    fn wrong(&self) -> ! {
+        panic!("column {} of {} holds something else", self.spec.columns[self.at - 1].name, self.spec.name)
+    }
+
+    /// A text, or nothing.
+    pub fn text(&mut self, text: Option<&str>) -> &mut Self {
+        match self.next() {
+            Builder::Text(builder) => builder.append_option(text),
+            _ => self.wrong(),
+        }
+        self
+    }
+
+    /// A whole number, or nothing.
+    pub fn integer(&mut self, number: Option<i64>) -> &mut Self {
+        match self.next() {
+            Builder::Integer(builder) => builder.append_option(number),
+            _ => self.wrong(),
+        }
+        self
+    }
+
+    /// A count.
+    pub fn count(&mut self, count: u64) -> &mut Self {
+        self.integer(Some(i64::try_from(count).expect("a count fits 63 bits")))
+    }
+
+    /// Money, as two columns: minor units and the decimal twin.
+    pub fn money(&mut self, total: Option<Total>, currency: Option<Currency>) -> &mut Self {
+        let minor = total.and_then(|total| i64::try_from(total.get()).ok());
+        if minor.is_none() && total.is_some() {
+            self.too_large = total;
+        }
+        self.integer(minor);
+        let exponent = currency.map_or(0, Currency::exponent);
+        let twin = total.map(|total| at_money_scale(total, exponent));
+        match self.next() {
+            Builder::Decimal(builder) => builder.append_option(twin),
+            _ => self.wrong(),
+        }
+        self
+    }
+
+    /// A day, or nothing.
+    pub fn date(&mut self, day: Option<Day>) -> &mut Self {
+        match self.next() {
+            Builder::Date(builder) => builder.append_option(day.map(|day| day.0)),
+            _ => self.wrong(),
+        }
+        self
+    }
+
+    /// A moment, or nothing.
+    pub fn instant(&mut self, instant: Option<Instant>) -> &mut Self {
+        match self.next() {
+            Builder::Instant(builder) => builder.append_option(instant.map(|instant| instant.0)),
+            _ => self.wrong(),
+        }
+        self
+    }
+
+    /// True, false or nothing.
+    pub fn truth(&mut self, truth: Option<bool>) -> &mut Self {
+        match self.next() {
+            Builder::Boolean(builder) => builder.append_option(truth),
+            _ => self.wrong(),
+        }
+        self
+    }
+
+    /// Ends a row; every column must have its cell.
+    pub fn end_row(&mut self) {
+        assert_eq!(self.at, self.builders.len(), "a row of {} lacks cells", self.spec.name);
+        self.at = 0;
+        self.rows += 1;
+        if self.rows.is_multiple_of(BATCH) {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        let arrays = self.builders.iter_mut().map(Builder::finish).collect();
+        let batch = RecordBatch::try_new(self.spec.schema(), arrays).expect("columns of one table have one length");
+        if batch.num_rows() > 0 {
+            self.batches.push(batch);
+        }
+    }
+
+    /// The finished table, unless a sum of money is larger than its column can hold.
+    pub fn finish(mut self) -> Result<Table, Error> {
+        self.flush();
+        match self.too_large {
+            None => Ok(Table { spec: self.spec, rows: self.rows as u64, batches: self.batches }),
+            Some(total) => {
+                let what = format!("a sum in the table {} has more than 18 digits: {total}", self.spec.name);
+                Err(Error::Limit(Complaint::new(what).hint("check the `unit` of the amounts")))
+            }
+        }
+    }
+}
+
+/// Minor units of a currency as a decimal with [`MONEY_SCALE`] places.
+fn at_money_scale(total: Total, exponent: u8) -> i128 {
+    let (scale, exponent) = (u32::from(MONEY_SCALE), u32::from(exponent));
+    if exponent <= scale {
+        return total.get() * 10_i128.pow(scale - exponent);
+    }
+    // Only currencies that a job declares itself have more than four decimals; the twin is cut.
+    total.get() / 10_i128.pow(exponent - scale)
+}
+
+/// A finished table.
+#[derive(Clone, Debug)]
+pub struct Table {
+    /// Its name, version and columns.
+    pub spec: TableSpec,
+    /// How many rows.
+    pub rows: u64,
+    /// The rows.
+    pub batches: Vec<RecordBatch>,
+}
+
+/// Texts that begin with one of these are formulas to a spreadsheet.
+const FORMULA_STARTS: [char; 10] = ['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'];
+
+impl Table {
+    /// As Parquet. An empty table has its schema and no rows. Equal tables give equal bytes.
+    #[must_use]
+    pub fn parquet(&self) -> Bytes {
+        let version = KeyValue::new("tieout.schema".to_owned(), format!("{}/{}", self.spec.name, self.spec.version));
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(ZstdLevel::try_new(3).expect("3 is a level of zstd")))
+            .set_max_row_group_row_count(Some(ROW_GROUP))
+            .set_key_value_metadata(Some(vec![version]))
+            .set_created_by(format!("tieout {}", env!("CARGO_PKG_VERSION")))
+            .build();
+        let mut bytes = Vec::new();
+        let mut writer = ArrowWriter::try_new(&mut bytes, self.spec.schema(), Some(properties))
+            .expect("a schema of plain columns can be written");
+        for batch in &self.batches {
+            writer.write(batch).expect("writing to memory does not fail");
+        }
+        writer.close().expect("writing to memory does not fail");
+        bytes.into()
+    }
+
+    /// As CSV for programs: no mark, no guards, instants as RFC 3339, nothing for nothing.
+    #[must_use]
+    pub fn csv(&self) -> Bytes {
+        let names: Vec<&str> = self.spec.columns.iter().map(|column| column.name).collect();
+        self.write_csv(&names, &(0..names.len()).collect::<Vec<_>>(), false)
+    }
+
+    /// As CSV for people: a byte-order mark, headings in their language, and no cell that a
+    /// spreadsheet would take for a formula. `columns` are those that people need.
+    #[must_use]
+    pub fn csv_for_people(&self, columns: &[&str], chinese: bool) -> Bytes {
+        let chosen: Vec<usize> = columns
+            .iter()
+            .filter_map(|name| self.spec.columns.iter().position(|column| column.name == *name))
+            .collect();
+        let heading = |&at: &usize| {
+            let spec = &self.spec.columns[at];
+            if chinese { spec.zh.to_owned() } else { spec.name.replace('_', " ") }
+        };
+        let headings: Vec<String> = chosen.iter().map(heading).collect();
+        self.write_csv(&headings.iter().map(String::as_str).collect::<Vec<_>>(), &chosen, true)
+    }
+
+    fn write_csv(&self, headings: &[&str], columns: &[usize], for_people: bool) -> Bytes {
+        let mut bytes = if for_people { "\u{feff}".as_bytes().to_vec() } else { Vec::new() };
+        {
+            let end = if for_people { csv::Terminator::CRLF } else { csv::Terminator::Any(b'\n') };
+            let mut writer = csv::WriterBuilder::new().terminator(end).from_writer(&mut bytes);
+            writer.write_record(headings).expect("writing to memory does not fail");
+            for batch in &self.batches {
+                for row in 0..batch.num_rows() {
+                    let cells = columns.iter().map(|&at| {
+                        let text = self.cell(batch, at, row).unwrap_or_default();
+                        let is_text = self.spec.columns[at].holds == Holds::Text;
+                        if for_people && is_text { guarded(text) } else { text }
+                    });
+                    writer.write_record(cells).expect("writing to memory does not fail");
+                }
+            }
+            writer.flush().expect("writing to memory does not fail");
+        }
+        bytes.into()
+    }
+
+    /// A cell as text; `None` for nothing.
+    #[must_use]
+    pub fn cell(&self, batch: &RecordBatch, column: usize, row: usize) -> Option<String> {
+        let array = batch.column(column);
+        if array.is_null(row) {
+            return None;
+        }
+        Some(match self.spec.columns[column].holds {
+            Holds::Text => array.as_string::<i32>().value(row).to_owned(),
+            Holds::Integer => array.as_primitive::<Int64Type>().value(row).to_string(),
+            Holds::Decimal => decimal_text(array.as_primitive::<Decimal128Type>().value(row), MONEY_SCALE),
+            Holds::Date => Day(array.as_primitive::<Date32Type>().value(row)).to_string(),
+            Holds::Instant => {
+                let micros = array.as_primitive::<TimestampMicrosecondType>().value(row);
+                jiff::Timestamp::from_microsecond(micros)
+                    .map_or_else(|_| micros.to_string(), |instant| instant.to_string())
+            }
+            Holds::Boolean => array.as_boolean().value(row).to_string(),
+        })
+    }
+
+    /// Every row as name and cell.
+    pub fn rows(&self) -> impl Iterator<Item = Vec<(&'static str, Option<String>)>> + '_ {
+        self.batches.iter().flat_map(move |batch| {
+            (0..batch.num_rows()).map(move |row| {
+                let columns = self.spec.columns.iter().enumerate();
+                columns.map(|(at, spec)| (spec.name, self.cell(batch, at, row))).collect()
+            })
+        })
+    }
+}
+
+/// Text that no spreadsheet takes for a formula.
+#[must_use]
+pub fn guarded(text: String) -> String {
+    if text.starts_with(FORMULA_STARTS) { format!("'{text}") } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SPEC: TableSpec = TableSpec {
+        name: "probe",
+        version: 1,
+        columns: &[
+            Spec { name: "name", holds: Holds::Text, about: "", zh: "名称" },
+            Spec { name: "amount_minor", holds: Holds::Integer, about: "", zh: "金额（最小单位）" },
+            Spec { name: "amount", holds: Holds::Decimal, about: "", zh: "金额" },
+            Spec { name: "day", holds: Holds::Date, about: "", zh: "日期" },
+            Spec { name: "at", holds: Holds::Instant, about: "", zh: "时间" },
+        ],
+    };
+
+    fn table(name: &str) -> Table {
+        let mut sheet = Sheet::new(SPEC);
+        let currency = Currency::iso("CNY");
+        sheet
+            .text(Some(name))
+            .money(Some(Total::new(-105)), currency)
+            .date(Some(Day(20_777)))
+            .instant(Some(Instant(0)))
+            .end_row();
+        sheet.text(None).money(None, currency).date(None).instant(None).end_row();
+        sheet.finish().unwrap()
+    }
+
+    #[test]
+    fn both_kinds_of_csv() {
+        let machine = String::from_utf8(table("=cmd()").csv().to_vec()).unwrap();
+        assert_eq!(
+            machine,
+            "name,amount_minor,amount,day,at\n=cmd(),-105,-1.0500,2026-11-20,1970-01-01T00:00:00Z\n,,,,\n"
+        );
+        let people = String::from_utf8(table("=cmd()").csv_for_people(&["name", "amount"], true).to_vec()).unwrap();
+        assert_eq!(people, "\u{feff}名称,金额\r\n'=cmd(),-1.0500\r\n,\r\n");
+    }
+
+    #[test]
+    fn no_formula_reaches_a_spreadsheet() {
+        for text in ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "＝1", "＋1", "－1", "＠x"] {
+            assert!(guarded(text.to_owned()).starts_with('\''), "{text:?}");
+        }
+        assert_eq!(guarded("plain".to_owned()), "plain");
+    }
+
+    #[test]
+    fn equal_tables_give_equal_parquet_and_an_empty_one_has_its_columns() {
+        assert_eq!(table("a").parquet(), table("a").parquet());
+        let empty = Sheet::new(SPEC).finish().unwrap().parquet();
+        let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(empty).unwrap();
+        assert_eq!(reader.schema().fields().len(), 5);
+        assert_eq!(reader.metadata().file_metadata().num_rows(), 0);
+    }
+}

@@ -1,0 +1,669 @@
+//! The first page: does it tie out, what explains the difference, what needs somebody.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use tieout_kernel::code::{Code, Severity};
+use tieout_kernel::currency::Currency;
+use tieout_kernel::money::Total;
+use tieout_kernel::outcome::{Outcome, State};
+use tieout_kernel::proof::Broken;
+use tieout_kernel::record::Book;
+
+use super::frame::Facts;
+use super::schema::SUMMARY;
+use super::sheet::{Sheet, Table};
+use crate::agree::{Night, Scan, Totals};
+use crate::error::Error;
+use crate::finding::Finding;
+use crate::normalise::decimal_text;
+use crate::reconcile::Reconciled;
+
+/// How a reconciliation stands (`operations` §3).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+pub enum Standing {
+    /// Both books agree in everything.
+    #[serde(rename = "BALANCED")]
+    Balanced,
+    /// Every cent of the difference is explained by what is listed.
+    #[serde(rename = "BALANCED WITH OPEN ITEMS")]
+    OpenItems,
+    /// A source was blocked or is missing.
+    #[serde(rename = "INCOMPLETE INPUT")]
+    Incomplete,
+}
+
+impl Standing {
+    /// The words of the first page.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Balanced => "BALANCED",
+            Self::OpenItems => "BALANCED WITH OPEN ITEMS",
+            Self::Incomplete => "INCOMPLETE INPUT",
+        }
+    }
+
+    /// The same in Chinese.
+    #[must_use]
+    pub const fn zh(self) -> &'static str {
+        match self {
+            Self::Balanced => "平账",
+            Self::OpenItems => "平账（有未决项）",
+            Self::Incomplete => "输入不完整",
+        }
+    }
+}
+
+/// One part of the bridge from statement to ledger.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Explained {
+    /// A code or a state.
+    pub item: String,
+    /// In English words.
+    pub label_en: String,
+    /// In Chinese words.
+    pub label_zh: String,
+    /// Tier of a code.
+    pub severity: Option<&'static str>,
+    /// Differences of a code, records of a state.
+    pub count: u64,
+    /// Statement effect less ledger effect.
+    pub amount_minor: i64,
+}
+
+/// The bridge of one account and currency.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct TieOut {
+    /// The statement's source; empty for an account that no statement has.
+    pub source: String,
+    /// The account.
+    pub account: String,
+    /// The currency.
+    pub currency: String,
+    /// Its decimals.
+    pub exponent: u8,
+    /// Records of the statement.
+    pub statement_records: u64,
+    /// Records of the ledger.
+    pub ledger_records: u64,
+    /// What the statement's successes come to.
+    pub statement_minor: i64,
+    /// What the ledger's successes come to.
+    pub ledger_minor: i64,
+    /// The first less the second.
+    pub difference_minor: i64,
+    /// What explains it.
+    pub explained: Vec<Explained>,
+    /// What is left; a run in which anything is left is not published.
+    pub unexplained_minor: i64,
+}
+
+/// Differences of one code, tier and currency.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct CodeLine {
+    /// The code.
+    pub code: String,
+    /// In English words.
+    pub label_en: String,
+    /// In Chinese words.
+    pub label_zh: String,
+    /// The tier.
+    pub severity: String,
+    /// The currency.
+    pub currency: String,
+    /// Its decimals.
+    pub exponent: u8,
+    /// How many.
+    pub count: u64,
+    /// Statement effect less ledger effect.
+    pub exposure_minor: i64,
+    /// What could be lost.
+    pub at_risk_minor: i64,
+    /// Charged less expected fees.
+    pub fee_delta_minor: i64,
+}
+
+/// Records of one book and state.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct StateLine {
+    /// The book.
+    pub book: &'static str,
+    /// The state.
+    pub state: &'static str,
+    /// In English words.
+    pub label_en: &'static str,
+    /// In Chinese words.
+    pub label_zh: &'static str,
+    /// How many.
+    pub records: u64,
+}
+
+/// One source of the job.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct SourceLine {
+    /// Its name.
+    pub name: String,
+    /// Its book.
+    pub book: &'static str,
+    /// Files and members read.
+    pub files: u64,
+    /// Rows that take part.
+    pub records: u64,
+    /// Rows that could not be read.
+    pub rejects: u64,
+    /// Rows that take no part.
+    pub aside: u64,
+    /// Declared totals that were checked.
+    pub controls: u64,
+    /// Whether all of them tie.
+    pub ties: bool,
+    /// Whether it was not reconciled.
+    pub blocked: bool,
+    /// Statement records that matched, of those that could, in a thousand.
+    pub matched_per_mille: Option<u64>,
+}
+
+/// The whole first page.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Summary {
+    /// Name and version of this document.
+    pub schema: &'static str,
+    /// The job.
+    pub job: String,
+    /// The business date.
+    pub date: String,
+    /// The run.
+    pub run_id: String,
+    /// How it stands.
+    pub standing: Standing,
+    /// Per account and currency.
+    pub tie_outs: Vec<TieOut>,
+    /// Pairs that agree.
+    pub matched: u64,
+    /// Groups that do not.
+    pub differences: u64,
+    /// By code.
+    pub codes: Vec<CodeLine>,
+    /// By state.
+    pub states: Vec<StateLine>,
+    /// By source.
+    pub sources: Vec<SourceLine>,
+    /// The highest tier among differences and findings.
+    pub worst: Option<&'static str>,
+    /// What is wrong with files or the run.
+    pub findings: Vec<Finding>,
+    /// Why no program may act on this run, if none may.
+    pub withheld: Option<String>,
+}
+
+/// What a summary is made of.
+pub struct Parts<'s, 'r> {
+    /// The job's name.
+    pub job: &'s str,
+    /// The date as text.
+    pub date: &'s str,
+    /// The run.
+    pub run_id: &'s str,
+    /// The files.
+    pub night: &'s Night<'s>,
+    /// Their scan.
+    pub scan: &'s Scan,
+    /// The outcomes.
+    pub reconciled: &'s Reconciled<'r>,
+    /// All findings.
+    pub findings: &'s [Finding],
+    /// Names of blocked sources.
+    pub blocked: &'s [String],
+    /// Books of all sources, in order.
+    pub books: &'s [Book],
+}
+
+impl Parts<'_, '_> {
+    /// Computes every figure of the first page.
+    pub fn summary(&self) -> Result<Summary, Error> {
+        let tie_outs = self.tie_outs()?;
+        let codes = code_lines(self.reconciled)?;
+        let states = self.states();
+        let matched = states.iter().find(|line| line.book == "statement" && line.state == State::Matched.word());
+        let differences: u64 = codes.iter().map(|line| line.count).sum();
+        let open = states.iter().any(|line| line.state == State::TimingPending.word());
+        let off = tie_outs.iter().any(|tie_out| tie_out.difference_minor != 0);
+        let standing = if !self.blocked.is_empty() || states.iter().any(|line| line.state == State::Held.word()) {
+            Standing::Incomplete
+        } else if differences > 0 || open || off {
+            Standing::OpenItems
+        } else {
+            Standing::Balanced
+        };
+        let tiers = codes.iter().filter_map(|line| Severity::from_word(&line.severity));
+        let worst = tiers.chain(self.findings.iter().map(|finding| finding.severity)).min().map(Severity::word);
+        Ok(Summary {
+            schema: "tieout.summary/1",
+            job: self.job.to_owned(),
+            date: self.date.to_owned(),
+            run_id: self.run_id.to_owned(),
+            standing,
+            tie_outs,
+            matched: matched.map_or(0, |line| line.records),
+            differences,
+            codes,
+            states,
+            sources: self.sources(),
+            worst,
+            findings: self.findings.to_vec(),
+            withheld: self.withheld(),
+        })
+    }
+
+    /// Match rates and units gone wrong mean that the run misunderstands its inputs.
+    fn withheld(&self) -> Option<String> {
+        let bad = |finding: &&Finding| {
+            finding.blocks || finding.code == Code::MatchRateCollapse || finding.code == Code::AmountScale
+        };
+        let codes: Vec<&str> = self.findings.iter().filter(bad).map(|finding| finding.code.word()).collect();
+        (!codes.is_empty()).then(|| format!("controls failed: {}", codes.join(", ")))
+    }
+
+    fn tie_outs(&self) -> Result<Vec<TieOut>, Error> {
+        let mut facts = Facts::<3, 2>::default();
+        let mut add_totals = |book: Book, totals: &Totals, state: Option<State>| {
+            for (tag, total) in &totals.0 {
+                let moved =
+                    if tag.status == tieout_kernel::record::Status::Success { total.principal.get() } else { 0 };
+                let item = if book == Book::Ledger { LEDGER } else { STATEMENT };
+                facts.push([&tag.account, tag.currency.code(), item], [i128::from(total.rows), moved]);
+                if let Some(state) = state {
+                    let signed = if book == Book::Ledger { -moved } else { moved };
+                    facts.push([&tag.account, tag.currency.code(), state.word()], [i128::from(total.rows), signed]);
+                }
+            }
+        };
+        for (file, scanned) in self.night.files.iter().zip(&self.scan.files) {
+            add_totals(file.book, &scanned.totals, None);
+            for (state, totals) in &scanned.aside {
+                add_totals(file.book, totals, Some(*state));
+            }
+        }
+        let records = &self.reconciled.records;
+        for outcome in &self.reconciled.outcomes {
+            let item = match outcome {
+                Outcome::Match { .. } => continue,
+                Outcome::Rest { state, .. } => state.word(),
+                Outcome::Difference(difference) => difference.code.word(),
+            };
+            for (at, (member, _)) in outcome.records().into_iter().enumerate() {
+                let record = &records[member as usize];
+                let effect = if record.book == Book::Ledger { -record.effect() } else { record.effect() };
+                let counts = at == 0 || matches!(outcome, Outcome::Rest { .. });
+                facts.push([record.account, record.currency.code(), item], [i128::from(counts), effect.get()]);
+            }
+        }
+        let mut tie_outs: BTreeMap<(String, String), TieOut> = BTreeMap::new();
+        for line in facts.summed() {
+            let [account, currency, item] = line.keys;
+            let [count, amount] = line.figures;
+            let tie_out =
+                tie_outs.entry((account.clone(), currency.clone())).or_insert_with(|| self.tie_out(account, currency));
+            tie_out.take(&item, count, amount)?;
+        }
+        let mut tie_outs: Vec<TieOut> = tie_outs.into_values().collect();
+        for tie_out in &mut tie_outs {
+            tie_out.close()?;
+        }
+        tie_outs.sort_by(|a, b| {
+            (a.source.is_empty(), &a.source, &a.account, &a.currency).cmp(&(
+                b.source.is_empty(),
+                &b.source,
+                &b.account,
+                &b.currency,
+            ))
+        });
+        Ok(tie_outs)
+    }
+
+    fn tie_out(&self, account: String, currency: String) -> TieOut {
+        let source = self.night.policy.statement_of(&account).map_or(String::new(), |source| source.name.clone());
+        let exponent = self.exponent(&currency);
+        TieOut {
+            source,
+            account,
+            currency,
+            exponent,
+            statement_records: 0,
+            ledger_records: 0,
+            statement_minor: 0,
+            ledger_minor: 0,
+            difference_minor: 0,
+            explained: Vec::new(),
+            unexplained_minor: 0,
+        }
+    }
+
+    /// Decimals of a currency that occurred.
+    fn exponent(&self, code: &str) -> u8 {
+        let tags = self
+            .scan
+            .files
+            .iter()
+            .flat_map(|file| file.totals.0.keys().chain(file.aside.values().flat_map(|totals| totals.0.keys())));
+        let found = tags.map(|tag| tag.currency).find(|currency| currency.code() == code);
+        found.or_else(|| Currency::iso(code)).map_or(0, Currency::exponent)
+    }
+
+    fn states(&self) -> Vec<StateLine> {
+        let by_state = &self.reconciled.ends.by_state;
+        let line = |((book, state), tally): (&(Book, State), &tieout_kernel::proof::Tally)| StateLine {
+            book: book.word(),
+            state: state.word(),
+            label_en: label(*state).0,
+            label_zh: label(*state).1,
+            records: tally.rows,
+        };
+        by_state.iter().map(line).filter(|line| line.records > 0).collect()
+    }
+
+    fn sources(&self) -> Vec<SourceLine> {
+        let sources = self.night.policy.sources.iter().zip(self.books);
+        (0_u16..)
+            .zip(sources)
+            .map(|(number, (source, book))| {
+                let files = self.night.files.iter().zip(&self.scan.files).filter(|(file, _)| file.source == number);
+                let mut line = SourceLine {
+                    name: source.name.clone(),
+                    book: book.word(),
+                    files: 0,
+                    records: 0,
+                    rejects: 0,
+                    aside: 0,
+                    controls: 0,
+                    ties: true,
+                    blocked: self.blocked.contains(&source.name),
+                    matched_per_mille: None,
+                };
+                for (file, scanned) in files {
+                    line.files += 1;
+                    line.records += scanned.totals.rows();
+                    line.rejects += scanned.rejected;
+                    line.aside += scanned.aside.values().map(Totals::rows).sum::<u64>();
+                    let controls = scanned.controls(&file.open.controls);
+                    line.controls += controls.len() as u64;
+                    line.ties &= controls.iter().all(|(_, _, _, ties)| *ties);
+                }
+                if *book == Book::Statement {
+                    line.matched_per_mille =
+                        match_rate(self.reconciled, number, line.records).map(|(matched, of)| matched * 1_000 / of);
+                }
+                line
+            })
+            .collect()
+    }
+}
+
+/// Differences by tier, code and currency: the most urgent first.
+pub fn code_lines(reconciled: &Reconciled<'_>) -> Result<Vec<CodeLine>, Error> {
+    let mut facts = Facts::<4, 4>::default();
+    for outcome in &reconciled.outcomes {
+        let Outcome::Difference(difference) = outcome else { continue };
+        let members = difference.ledger.iter().chain(&difference.statement);
+        let Some(first) = members.map(|&at| &reconciled.records[at as usize]).next() else { continue };
+        let figure = |total: Option<Total>| total.map_or(0, Total::get);
+        // Tier and precedence as text that sorts.
+        let order = format!("{}{:03}", difference.severity as u8, difference.code as u8);
+        facts.push(
+            [&order, difference.severity.word(), difference.code.word(), first.currency.code()],
+            [1, figure(difference.exposure), figure(difference.at_risk), figure(difference.fee_delta)],
+        );
+    }
+    let exponents: BTreeMap<String, u8> = reconciled
+        .records
+        .iter()
+        .map(|record| (record.currency.code().to_owned(), record.currency.exponent()))
+        .collect();
+    let line = |line: super::frame::Line<4, 4>| {
+        let [_, severity, word, currency] = line.keys;
+        let code = Code::from_word(&word);
+        Ok(CodeLine {
+            label_en: code.map_or("", Code::label_en).to_owned(),
+            label_zh: code.map_or("", Code::label_zh).to_owned(),
+            code: word,
+            severity,
+            exponent: exponents.get(currency.as_str()).copied().unwrap_or(0),
+            currency,
+            count: u64::try_from(line.figures[0]).unwrap_or(0),
+            exposure_minor: narrow(line.figures[1])?,
+            at_risk_minor: narrow(line.figures[2])?,
+            fee_delta_minor: narrow(line.figures[3])?,
+        })
+    };
+    facts.summed().into_iter().map(line).collect()
+}
+
+/// Statement records of a source that matched, of those that could have; `None` when none could.
+#[must_use]
+pub fn match_rate(reconciled: &Reconciled<'_>, source: u16, records: u64) -> Option<(u64, u64)> {
+    let mut unmatched = 0;
+    let mut outside = 0;
+    for outcome in &reconciled.outcomes {
+        for (at, state) in outcome.records() {
+            let record = &reconciled.records[at as usize];
+            if record.source == source && record.book != Book::Ledger {
+                match state {
+                    State::Matched => {}
+                    State::InDifference | State::TimingPending => unmatched += 1,
+                    State::Held
+                    | State::NoMovement
+                    | State::NotBooked
+                    | State::NotShown
+                    | State::NonMonetary
+                    | State::SecondEdge
+                    | State::OutOfScope
+                    | State::Filtered
+                    | State::Replica
+                    | State::Netted => outside += 1,
+                }
+            }
+        }
+    }
+    let could = records.checked_sub(outside).filter(|could| *could > 0)?;
+    Some((could.saturating_sub(unmatched), could))
+}
+
+const STATEMENT: &str = "statement total";
+const LEDGER: &str = "ledger total";
+
+fn narrow(figure: i128) -> Result<i64, Error> {
+    i64::try_from(figure).map_err(|_| {
+        Error::Limit(
+            crate::error::Complaint::new(format!("a sum has more than 18 digits: {figure}"))
+                .hint("check the `unit` of the amounts"),
+        )
+    })
+}
+
+impl TieOut {
+    fn take(&mut self, item: &str, count: i128, amount: i128) -> Result<(), Error> {
+        let count = u64::try_from(count).unwrap_or(0);
+        let amount = narrow(amount)?;
+        match item {
+            STATEMENT => (self.statement_records, self.statement_minor) = (count, amount),
+            LEDGER => (self.ledger_records, self.ledger_minor) = (count, amount),
+            item => {
+                let code = Code::from_word(item);
+                let state = State::from_word(item);
+                let (label_en, label_zh) = match (code, state) {
+                    (_, Some(state)) => label(state),
+                    (Some(code), None) => (code.label_en(), code.label_zh()),
+                    (None, None) => ("", ""),
+                };
+                self.explained.push(Explained {
+                    item: item.to_owned(),
+                    label_en: label_en.to_owned(),
+                    label_zh: label_zh.to_owned(),
+                    severity: code.filter(|_| state.is_none()).map(|code| code.base_severity().word()),
+                    count,
+                    amount_minor: amount,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Proves the bridge: nothing may be left unexplained.
+    fn close(&mut self) -> Result<(), Error> {
+        let difference = i128::from(self.statement_minor) - i128::from(self.ledger_minor);
+        let explained: i128 = self.explained.iter().map(|part| i128::from(part.amount_minor)).sum();
+        self.difference_minor = narrow(difference)?;
+        self.unexplained_minor = narrow(difference - explained)?;
+        self.explained.sort_by(|a, b| {
+            (a.severity.is_none(), a.severity, &a.item).cmp(&(b.severity.is_none(), b.severity, &b.item))
+        });
+        if self.unexplained_minor == 0 {
+            return Ok(());
+        }
+        let left = decimal_text(i128::from(self.unexplained_minor), self.exponent);
+        let text = format!(
+            "account {}: {} {left} of the difference between the books is not explained",
+            self.account, self.currency
+        );
+        Err(Broken(text).into())
+    }
+}
+
+/// A state in English and Chinese words.
+#[must_use]
+pub const fn label(state: State) -> (&'static str, &'static str) {
+    match state {
+        State::Matched => ("matched", "核平"),
+        State::TimingPending => ("in transit", "在途/存疑"),
+        State::Held => ("held until the statement is right", "待账单"),
+        State::NoMovement => ("moved no money", "未发生资金变动"),
+        State::NotBooked => ("a kind that the ledger does not book", "平台不记的类型"),
+        State::NotShown => ("a kind that the statement does not show", "账单不列的类型"),
+        State::NonMonetary => ("authorisation, no money", "预授权，非资金"),
+        State::SecondEdge => ("sweep to the bank", "结算划款"),
+        State::OutOfScope => ("account of somebody else", "非本业务账户"),
+        State::Filtered => ("left out by the job's filter", "作业过滤"),
+        State::Replica => ("the same row again", "账单重复行"),
+        State::Netted => ("undone on its own side", "同侧冲抵"),
+        State::InDifference => ("in a difference", "差异"),
+    }
+}
+
+impl Summary {
+    /// The summary as a table, line by line.
+    pub fn table(&self) -> Result<Table, Error> {
+        let mut sheet = Sheet::new(SUMMARY);
+        let mut line = |section: &str,
+                        of: (&str, &str, &str),
+                        item: (&str, &str, &str),
+                        severity: Option<&str>,
+                        count: Option<u64>,
+                        amount: Option<i64>,
+                        at_risk: Option<i64>| {
+            let optional = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+            let currency = (!of.2.is_empty()).then(|| self.currency(of.2)).flatten();
+            let total = |minor: Option<i64>| minor.map(|minor| Total::new(i128::from(minor)));
+            sheet
+                .text(Some(section))
+                .text(optional(of.0).as_deref())
+                .text(optional(of.1).as_deref())
+                .text(optional(of.2).as_deref())
+                .text(Some(item.0))
+                .text(optional(item.1).as_deref())
+                .text(optional(item.2).as_deref())
+                .text(severity)
+                .integer(count.and_then(|count| i64::try_from(count).ok()))
+                .money(total(amount), currency)
+                .money(total(at_risk), currency)
+                .end_row();
+        };
+        line(
+            "state",
+            ("", "", ""),
+            (self.standing.word(), self.standing.word(), self.standing.zh()),
+            self.worst,
+            None,
+            None,
+            None,
+        );
+        for tie_out in &self.tie_outs {
+            let of = (tie_out.source.as_str(), tie_out.account.as_str(), tie_out.currency.as_str());
+            let mut total =
+                |item, zh, count, amount| line("tie_out", of, (item, item, zh), None, count, Some(amount), None);
+            total(STATEMENT, "渠道合计", Some(tie_out.statement_records), tie_out.statement_minor);
+            total(LEDGER, "平台合计", Some(tie_out.ledger_records), tie_out.ledger_minor);
+            total("difference", "差额", None, tie_out.difference_minor);
+            for part in &tie_out.explained {
+                line(
+                    "tie_out",
+                    of,
+                    (&part.item, &part.label_en, &part.label_zh),
+                    part.severity,
+                    Some(part.count),
+                    Some(part.amount_minor),
+                    None,
+                );
+            }
+            line(
+                "tie_out",
+                of,
+                ("unexplained", "unexplained", "未解释"),
+                None,
+                None,
+                Some(tie_out.unexplained_minor),
+                None,
+            );
+        }
+        for state in &self.states {
+            line(
+                "records",
+                (state.book, "", ""),
+                (state.state, state.label_en, state.label_zh),
+                None,
+                Some(state.records),
+                None,
+                None,
+            );
+        }
+        for code in &self.codes {
+            let item = (code.code.as_str(), code.label_en.as_str(), code.label_zh.as_str());
+            let of = ("", "", code.currency.as_str());
+            line(
+                "codes",
+                of,
+                item,
+                Some(&code.severity),
+                Some(code.count),
+                Some(code.exposure_minor),
+                Some(code.at_risk_minor),
+            );
+            if code.fee_delta_minor != 0 {
+                line("fees", of, item, Some(&code.severity), Some(code.count), Some(code.fee_delta_minor), None);
+            }
+        }
+        for source in &self.sources {
+            let of = (source.name.as_str(), "", "");
+            let counts = [
+                ("files", "文件数", source.files),
+                ("records", "记录数", source.records),
+                ("rejects", "拒绝行", source.rejects),
+                ("aside", "不参与", source.aside),
+            ];
+            for (item, zh, count) in counts {
+                line("sources", of, (item, item, zh), None, Some(count), None, None);
+            }
+        }
+        sheet.finish()
+    }
+
+    fn currency(&self, code: &str) -> Option<Currency> {
+        let exponents = self
+            .tie_outs
+            .iter()
+            .map(|one| (&one.currency, one.exponent))
+            .chain(self.codes.iter().map(|one| (&one.currency, one.exponent)));
+        let found = exponents.into_iter().find(|(known, _)| *known == code);
+        Currency::iso(code).or_else(|| found.and_then(|(code, exponent)| Currency::declared(code, exponent)))
+    }
+}

@@ -1,0 +1,392 @@
+//! From outcomes to rows.
+
+use std::collections::{BTreeMap, HashMap};
+
+use rayon::prelude::*;
+use tieout_kernel::calendar::Day;
+use tieout_kernel::code::{CashEffect, Code};
+use tieout_kernel::key::{Pass, event_key};
+use tieout_kernel::money::{Minor, Total};
+use tieout_kernel::outcome::{Difference, Outcome};
+use tieout_kernel::record::{Note, Record};
+
+use super::schema::{DIFFERENCES, FINDINGS, MATCHES, REJECTS};
+use super::sheet::{Sheet, Table};
+use super::summary::{CodeLine, code_lines};
+use super::words::{explain, masked};
+use crate::agree::{Agreed, Night, Residue, Scan, row_of, split_of};
+use crate::error::Error;
+use crate::finding::Finding;
+use crate::formats::Split;
+use crate::reconcile::Reconciled;
+use crate::store::sha256;
+
+/// Rows that are named one by one in a cell before the rest is counted.
+const ROWS_NAMED: usize = 20;
+
+/// A difference that is about to be published.
+#[derive(Clone, Debug)]
+pub struct Numbered<'o> {
+    /// Its id: the same on every run and every day.
+    pub id: String,
+    /// What it is.
+    pub difference: &'o Difference,
+}
+
+/// Gives every difference its id and puts them in order: the most urgent first, then by code and id.
+#[must_use]
+pub fn numbered<'o>(job: &str, reconciled: &'o Reconciled<'_>) -> Vec<Numbered<'o>> {
+    let mut groups: HashMap<String, Vec<&'o Difference>> = HashMap::new();
+    for outcome in &reconciled.outcomes {
+        if let Outcome::Difference(difference) = outcome {
+            groups.entry(identity(job, difference, &reconciled.records)).or_default().push(difference);
+        }
+    }
+    let mut all: Vec<Numbered<'o>> = Vec::new();
+    for (base, mut differences) in groups {
+        // Groups that share their number, or have none, are told apart by their occurrence; what their
+        // rows say decides which is the first, so the order of the input does not.
+        differences.sort_by_cached_key(|difference| contents(difference, &reconciled.records));
+        let numbered = (0_u32..).zip(differences);
+        all.extend(numbered.map(|(occurrence, difference)| Numbered { id: difference_id(&base, occurrence), difference }));
+    }
+    all.par_sort_by(|a, b| {
+        let key = |one: &Numbered<'_>| (one.difference.severity, one.difference.code);
+        key(a).cmp(&key(b)).then_with(|| a.id.cmp(&b.id))
+    });
+    all
+}
+
+/// What the rows of a difference say, whatever their order.
+fn contents(difference: &Difference, records: &[Record<'_>]) -> (Code, Vec<u64>) {
+    let members = difference.ledger.iter().chain(&difference.statement);
+    let mut contents: Vec<u64> = members.map(|&at| records[at as usize].content).collect();
+    contents.sort_unstable();
+    (difference.code, contents)
+}
+
+/// What makes a group itself: account, class and number; never its code, which may change.
+fn identity(job: &str, difference: &Difference, records: &[Record<'_>]) -> String {
+    let members = if difference.ledger.is_empty() { &difference.statement } else { &difference.ledger };
+    let name = |at: &u32| {
+        let record = &records[*at as usize];
+        let number = event_key(record).or(record.provider_txn_id).or(record.order_no);
+        let number = number.map_or_else(|| format!("content {:016x}", record.content), str::to_owned);
+        format!("{}\u{1f}{}\u{1f}{number}", record.account, record.kind.class())
+    };
+    let name = members.iter().map(name).min().unwrap_or_default();
+    format!("{job}\u{1f}{name}")
+}
+
+fn difference_id(base: &str, occurrence: u32) -> String {
+    let text = if occurrence == 0 { base.to_owned() } else { format!("{base}\u{1f}{occurrence}") };
+    format!("D{}", &sha256(text.as_bytes())[..32])
+}
+
+/// What the tables are made of.
+pub struct Tables<'t, 'r> {
+    /// The files.
+    pub night: &'t Night<'t>,
+    /// Their scan.
+    pub scan: &'t Scan,
+    /// The residue.
+    pub residue: &'t Residue,
+    /// What became of it.
+    pub reconciled: &'t Reconciled<'r>,
+    /// The day of the run; none where there is no calendar.
+    pub day: Option<Day>,
+}
+
+impl Tables<'_, '_> {
+    fn record(&self, at: u32) -> &Record<'_> {
+        &self.reconciled.records[at as usize]
+    }
+
+    fn source_name(&self, number: u16) -> &str {
+        &self.night.policy.source(number).name
+    }
+
+    /// `file:line` of some records.
+    fn rows(&self, members: &[u32]) -> Option<String> {
+        let name = |&at: &u32| {
+            let stored = self.residue.stored(at as usize);
+            format!("{}:{}", self.night.files[stored.file].open.name, stored.line)
+        };
+        let mut names: Vec<String> = members.iter().take(ROWS_NAMED).map(name).collect();
+        if members.len() > ROWS_NAMED {
+            names.push(format!("and {} more", members.len() - ROWS_NAMED));
+        }
+        (!names.is_empty()).then(|| names.join("; "))
+    }
+
+    fn signed(&self, members: &[u32]) -> Option<Total> {
+        (!members.is_empty()).then(|| members.iter().map(|&at| self.record(at).signed()).sum())
+    }
+
+    fn statuses(&self, members: &[u32]) -> Option<String> {
+        let mut words: Vec<&str> = members.iter().map(|&at| self.record(at).status.word()).collect();
+        words.sort_unstable();
+        words.dedup();
+        (!words.is_empty()).then(|| words.join(" "))
+    }
+
+    fn extra(&self, difference: &Difference) -> Option<String> {
+        let side = |members: &[u32]| -> BTreeMap<String, String> {
+            let Some(&first) = members.first() else { return BTreeMap::new() };
+            let stored = self.residue.stored(first as usize);
+            let names = &self.night.files[stored.file].extra;
+            let named = names.iter().zip(stored.extra);
+            named.filter_map(|(name, text)| text.map(|text| (name.clone(), text.to_owned()))).collect()
+        };
+        let sides = BTreeMap::from([("ledger", side(&difference.ledger)), ("statement", side(&difference.statement))]);
+        let any = sides.values().any(|side| !side.is_empty());
+        any.then(|| serde_json::to_string(&sides).unwrap_or_default())
+    }
+
+    /// The table of differences.
+    pub fn differences(&self, numbered: &[Numbered<'_>]) -> Result<Table, Error> {
+        let mut sheet = Sheet::new(DIFFERENCES);
+        for one in numbered {
+            self.difference(&mut sheet, &one.id, one.difference);
+        }
+        sheet.finish()
+    }
+
+    fn difference(&self, sheet: &mut Sheet, id: &str, difference: &Difference) {
+        let (ledger, statement) = (&difference.ledger, &difference.statement);
+        let members: Vec<&Record<'_>> = ledger.iter().chain(statement).map(|&at| self.record(at)).collect();
+        let first = members[0];
+        let of_statement = statement.first().map(|&at| self.record(at));
+        let currency = Some(first.currency);
+        let other_currency = of_statement.map(|record| record.currency).filter(|other| *other != first.currency);
+        let any = |field: fn(&Record<'_>) -> bool| members.iter().find(|record| field(record)).copied();
+        let record_date = members.iter().filter_map(|record| record.business_date).min();
+        let age =
+            self.day.zip(record_date).map(|(day, date)| self.night.policy.calendar.business_days_between(date, day));
+        let flags = flag_words(difference);
+        let (en, zh) = explain(difference, &self.reconciled.records);
+        let effect = difference.cash_effect();
+        let party = any(|record| record.counterparty.is_some()).and_then(|record| record.counterparty).map(masked);
+        let reason = if difference.severity == difference.code.base_severity() { "base" } else { "base of this case" };
+        sheet
+            .text(Some(id))
+            .date(self.day)
+            .text(Some(difference.code.word()))
+            .text(Some(difference.code.label_en()))
+            .text(Some(difference.code.label_zh()))
+            .text(Some(difference.severity.word()))
+            .text(Some(reason))
+            .text(flags.as_deref())
+            .text(Some(effect.word()))
+            .text(Some(effect.label_zh()).filter(|_| effect != CashEffect::None))
+            .text(Some(difference.cause.word()))
+            .text(difference.pass.map(Pass::word))
+            .text(Some(first.account))
+            .text(Some(first.kind.word()))
+            .text(Some(first.currency.code()))
+            .integer(Some(i64::from(first.currency.exponent())))
+            .money(difference.exposure, currency)
+            .money(difference.at_risk, currency)
+            .money(difference.fee_delta, currency)
+            .money(self.signed(ledger), currency)
+            .money(self.signed(statement), of_statement.map(|record| record.currency))
+            .text(other_currency.as_ref().map(|other| other.code()))
+            .text(self.statuses(ledger).as_deref())
+            .text(self.statuses(statement).as_deref())
+            .text(any(|record| record.order_no.is_some()).and_then(|record| record.order_no))
+            .text(any(|record| event_key(record).is_some()).and_then(event_key))
+            .text(any(|record| record.provider_txn_id.is_some()).and_then(|record| record.provider_txn_id))
+            .text(party.as_deref())
+            .instant(members.iter().filter_map(|record| record.occurred_at).min())
+            .date(record_date)
+            .date(self.day)
+            .integer(age.map(i64::from))
+            .text(ledger.first().map(|&at| self.source_name(self.record(at).source)))
+            .text(of_statement.map(|record| self.source_name(record.source)))
+            .text(self.rows(ledger).as_deref())
+            .text(self.rows(statement).as_deref())
+            .text(self.rows(&difference.related).as_deref())
+            .text(Some(&en))
+            .text(Some(&zh))
+            .text(self.extra(difference).as_deref())
+            .end_row();
+    }
+
+    /// The evidence of what matched, in order of the statement's rows.
+    pub fn matches(&self, agreed: &Agreed) -> Result<Table, Error> {
+        let mut sheet = Sheet::new(MATCHES);
+        let lines = Lines::of(self.night, self.scan, agreed)?;
+        let mut slow = self.slow_matches().into_iter().peekable();
+        for &(ledger, statement) in &agreed.matches {
+            while let Some(before) = slow.next_if(|one| one.0 < statement) {
+                self.slow_match(&mut sheet, before.1);
+            }
+            let Some((tag, amount)) = self.scan.statement_row(statement) else { continue };
+            let signed = if tag.direction == tieout_kernel::record::Direction::Out { -amount } else { amount };
+            for place in [statement, ledger] {
+                let file = self.night.file_of(place);
+                sheet
+                    .text(Some(self.source_name(file.source)))
+                    .text(Some(&file.open.name))
+                    .count(lines.line(self.night, place));
+            }
+            sheet
+                .text(Some(Pass::K1.word()))
+                .text(Some(&tag.account))
+                .text(Some(tag.kind.word()))
+                .text(Some(tag.status.word()))
+                .text(Some(tag.currency.code()))
+                .integer(Some(i64::from(tag.currency.exponent())))
+                .money(Some(Minor::into(signed)), Some(tag.currency))
+                .text(None)
+                .end_row();
+        }
+        for (_, rest) in slow {
+            self.slow_match(&mut sheet, rest);
+        }
+        sheet.finish()
+    }
+
+    /// Pairs that the full rules matched.
+    #[must_use]
+    pub fn slow_match_count(&self) -> u64 {
+        self.slow_matches().len() as u64
+    }
+
+    /// Differences by code.
+    pub fn code_lines(&self) -> Result<Vec<CodeLine>, Error> {
+        code_lines(self.reconciled)
+    }
+
+    fn slow_matches(&self) -> Vec<(u64, &Outcome)> {
+        let of_match = |outcome| match outcome {
+            &Outcome::Match { statement, .. } => Some((self.record(statement).place, outcome)),
+            Outcome::Rest { .. } | Outcome::Difference(_) => None,
+        };
+        let mut matches: Vec<(u64, &Outcome)> = self.reconciled.outcomes.iter().filter_map(of_match).collect();
+        matches.sort_by_key(|(place, _)| *place);
+        matches
+    }
+
+    fn slow_match(&self, sheet: &mut Sheet, outcome: &Outcome) {
+        let Outcome::Match { pass, ledger, statement, flags, notes } = outcome else { return };
+        for &at in [statement, ledger] {
+            let stored = self.residue.stored(at as usize);
+            let file = &self.night.files[stored.file];
+            sheet.text(Some(self.source_name(file.source))).text(Some(&file.open.name)).count(stored.line);
+        }
+        let record = self.record(*statement);
+        let words: Vec<&str> = flags.iter().map(Code::word).chain(notes.iter().map(Note::word)).collect();
+        sheet
+            .text(Some(pass.word()))
+            .text(Some(record.account))
+            .text(Some(record.kind.word()))
+            .text(Some(record.status.word()))
+            .text(Some(record.currency.code()))
+            .integer(Some(i64::from(record.currency.exponent())))
+            .money(Some(Minor::into(record.signed())), Some(record.currency))
+            .text((!words.is_empty()).then(|| words.join(" ")).as_deref())
+            .end_row();
+    }
+
+    /// Rows that are no records.
+    pub fn rejects(&self) -> Result<Table, Error> {
+        let mut sheet = Sheet::new(REJECTS);
+        for (number, scanned) in self.scan.files.iter().enumerate() {
+            let file = &self.night.files[number];
+            let mut of_split: BTreeMap<usize, Vec<&crate::reject::Reject>> = BTreeMap::new();
+            for (split, reject) in &scanned.rejects {
+                of_split.entry(*split).or_default().push(reject);
+            }
+            for (split, mut rejects) in of_split {
+                rejects.sort_by_key(|reject| reject.row);
+                let rows: Vec<u32> = rejects.iter().map(|reject| reject.row).collect();
+                let lines = file.open.lines(&self.night.splits[split].1, &rows, self.scan.lines_before[split])?;
+                for (reject, line) in rejects.iter().zip(lines) {
+                    let optional = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+                    sheet
+                        .text(Some(self.source_name(file.source)))
+                        .text(Some(&file.open.name))
+                        .count(line)
+                        .text(optional(&reject.column).as_deref())
+                        .text(optional(reject.field).as_deref())
+                        .text(Some(&reject.text))
+                        .text(Some(reject.reason.word()))
+                        .text(Some(&reject.reason.says()))
+                        .text(Some(reject.reason.hint()))
+                        .end_row();
+                }
+            }
+        }
+        sheet.finish()
+    }
+}
+
+/// All flags and notes of a difference as words.
+#[must_use]
+pub fn flag_words(difference: &Difference) -> Option<String> {
+    let words: Vec<&str> =
+        difference.flags.iter().map(Code::word).chain(difference.notes.iter().map(Note::word)).collect();
+    (!words.is_empty()).then(|| words.join(" "))
+}
+
+/// The table of findings: blocking ones first, then by tier, source and file.
+pub fn findings(findings: &[Finding]) -> Result<Table, Error> {
+    let mut sheet = Sheet::new(FINDINGS);
+    for finding in findings {
+        let optional = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        sheet
+            .text(Some(finding.code.word()))
+            .text(Some(finding.code.label_en()))
+            .text(Some(finding.code.label_zh()))
+            .text(Some(finding.severity.word()))
+            .text(optional(&finding.source).as_deref())
+            .text(optional(&finding.file).as_deref())
+            .integer(finding.line.and_then(|line| i64::try_from(line).ok()))
+            .text(Some(&finding.message))
+            .text(optional(&finding.hint).as_deref())
+            .truth(Some(finding.blocks))
+            .integer(finding.rows.and_then(|rows| i64::try_from(rows).ok()))
+            .end_row();
+    }
+    sheet.finish()
+}
+
+/// Line numbers of the rows that matched in text files; typed files count their rows themselves.
+struct Lines(BTreeMap<usize, (Vec<u32>, Vec<u64>)>);
+
+impl Lines {
+    fn of(night: &Night<'_>, scan: &Scan, agreed: &Agreed) -> Result<Self, Error> {
+        let mut by_split: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
+        for &(ledger, statement) in &agreed.matches {
+            for place in [ledger, statement] {
+                let split = split_of(place);
+                if matches!(night.splits[split].1, Split::Bytes { .. }) {
+                    by_split.entry(split).or_default().push(row_of(place));
+                }
+            }
+        }
+        let lines = by_split
+            .into_par_iter()
+            .map(|(split, mut rows)| {
+                rows.sort_unstable();
+                let (file, part) = &night.splits[split];
+                let lines = night.files[*file].open.lines(part, &rows, scan.lines_before[split])?;
+                Ok((split, (rows, lines)))
+            })
+            .collect::<Result<_, Error>>()?;
+        Ok(Self(lines))
+    }
+
+    fn line(&self, night: &Night<'_>, place: u64) -> u64 {
+        let (split, row) = (split_of(place), row_of(place));
+        match night.splits[split].1 {
+            Split::RowGroup { before, .. } => before + u64::from(row) + 1,
+            Split::Bytes { .. } => self
+                .0
+                .get(&split)
+                .and_then(|(rows, lines)| rows.binary_search(&row).ok().map(|at| lines[at]))
+                .unwrap_or(0),
+        }
+    }
+}

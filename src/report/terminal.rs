@@ -1,0 +1,198 @@
+//! The first page on a terminal: plain text that a finance person reads without a manual.
+
+use unicode_width::UnicodeWidthStr as _;
+
+use super::summary::{Standing, Summary, TieOut};
+use crate::finding::Finding;
+use crate::job::Language;
+use crate::normalise::decimal_text;
+
+/// Differences and findings shown before the rest is counted.
+const SHOWN: usize = 12;
+
+/// The whole page.
+#[must_use]
+pub fn page(summary: &Summary, language: Language) -> String {
+    let words = Words { chinese: language == Language::Chinese };
+    let mut page = Page::default();
+    page.line(&format!("{}  {}", summary.job, summary.date));
+    page.line(&words.standing(summary));
+    for tie_out in summary.tie_outs.iter().filter(|tie_out| !tie_out.source.is_empty()) {
+        page.line("");
+        words.tie_out(tie_out, &mut page);
+    }
+    let foreign: Vec<&TieOut> = summary.tie_outs.iter().filter(|tie_out| tie_out.source.is_empty()).collect();
+    if !foreign.is_empty() {
+        let records: u64 = foreign.iter().map(|tie_out| tie_out.ledger_records + tie_out.statement_records).sum();
+        page.line("");
+        page.line(&words.say(
+            &format!("{records} records of {} other accounts took no part", foreign.len()),
+            &format!("另有 {} 个其他账户的 {records} 条记录未参与", foreign.len()),
+        ));
+    }
+    words.codes(summary, &mut page);
+    words.findings(&summary.findings, &mut page);
+    page.text
+}
+
+#[derive(Default)]
+struct Page {
+    text: String,
+}
+
+impl Page {
+    fn line(&mut self, text: &str) {
+        self.text.push_str(text.trim_end());
+        self.text.push('\n');
+    }
+
+    /// Columns, the first left and the others right.
+    fn columns(&mut self, rows: &[Vec<String>], left: &[usize]) {
+        let count = rows.iter().map(Vec::len).max().unwrap_or(0);
+        let width =
+            |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max().unwrap_or(0);
+        let widths: Vec<usize> = (0..count).map(width).collect();
+        for row in rows {
+            let cells = row.iter().enumerate().map(|(column, cell)| {
+                let padding = " ".repeat(widths[column].saturating_sub(cell.width()));
+                if left.contains(&column) { format!("{cell}{padding}") } else { format!("{padding}{cell}") }
+            });
+            self.line(&format!("  {}", cells.collect::<Vec<_>>().join("  ")));
+        }
+    }
+}
+
+struct Words {
+    chinese: bool,
+}
+
+impl Words {
+    fn say(&self, english: &str, chinese: &str) -> String {
+        if self.chinese { chinese.to_owned() } else { english.to_owned() }
+    }
+
+    fn standing(&self, summary: &Summary) -> String {
+        let word = if self.chinese { summary.standing.zh() } else { summary.standing.word() };
+        let left: i64 = summary.tie_outs.iter().map(|tie_out| tie_out.unexplained_minor.abs()).sum();
+        let (matched, differences) = (grouped(i128::from(summary.matched), 0), summary.differences);
+        let totals = if summary.standing == Standing::Incomplete {
+            let held: Vec<&str> =
+                summary.sources.iter().filter(|source| source.blocked).map(|source| source.name.as_str()).collect();
+            self.say(&format!("not reconciled: {}", held.join(", ")), &format!("未对账：{}", held.join("、")))
+        } else if left == 0 {
+            self.say("totals tie out, unexplained is zero", "总额勾稽相符，未解释金额为零")
+        } else {
+            self.say("NOT explained in full", "存在未解释金额")
+        };
+        let counts = self.say(
+            &format!(
+                "{matched} matched, {differences} {}",
+                if differences == 1 { "difference" } else { "differences" }
+            ),
+            &format!("核平 {matched} 笔，差异 {differences} 项"),
+        );
+        format!("{word}: {totals}; {counts}")
+    }
+
+    fn tie_out(&self, tie_out: &TieOut, page: &mut Page) {
+        page.line(&format!("{}  {}  {}", tie_out.source, tie_out.account, tie_out.currency));
+        let money = |minor: i64| grouped(i128::from(minor), tie_out.exponent);
+        let count = |count: u64| grouped(i128::from(count), 0);
+        let mut rows = vec![
+            vec![self.say("statement", "渠道合计"), count(tie_out.statement_records), money(tie_out.statement_minor)],
+            vec![self.say("ledger", "平台合计"), count(tie_out.ledger_records), money(tie_out.ledger_minor)],
+            vec![self.say("difference", "差额"), String::new(), money(tie_out.difference_minor)],
+        ];
+        for part in &tie_out.explained {
+            let label = if self.chinese { &part.label_zh } else { &part.label_en };
+            rows.push(vec![format!("  {label}"), count(part.count), money(part.amount_minor)]);
+        }
+        rows.push(vec![self.say("unexplained", "未解释"), String::new(), money(tie_out.unexplained_minor)]);
+        page.columns(&rows, &[0]);
+    }
+
+    fn codes(&self, summary: &Summary, page: &mut Page) {
+        if summary.codes.is_empty() {
+            return;
+        }
+        page.line("");
+        page.line(&self.say("What differs", "差异"));
+        let mut rows = vec![vec![
+            self.say("tier", "级别"),
+            self.say("code", "代码"),
+            String::new(),
+            self.say("count", "笔数"),
+            self.say("exposure", "敞口"),
+            self.say("at risk", "风险金额"),
+            String::new(),
+        ]];
+        for code in &summary.codes {
+            rows.push(vec![
+                code.severity.clone(),
+                code.code.clone(),
+                if self.chinese { code.label_zh.clone() } else { code.label_en.clone() },
+                grouped(i128::from(code.count), 0),
+                grouped(i128::from(code.exposure_minor), code.exponent),
+                grouped(i128::from(code.at_risk_minor), code.exponent),
+                code.currency.clone(),
+            ]);
+        }
+        page.columns(&rows, &[0, 1, 2, 6]);
+    }
+
+    fn findings(&self, findings: &[Finding], page: &mut Page) {
+        if findings.is_empty() {
+            return;
+        }
+        page.line("");
+        page.line(&self.say("About the files and the run", "文件与运行"));
+        for finding in findings.iter().take(SHOWN) {
+            let blocks = if finding.blocks { self.say(" BLOCKS", " 阻断") } else { String::new() };
+            let line = finding.line.map_or(String::new(), |line| format!(":{line}"));
+            let place = [finding.source.as_str(), finding.file.as_str()];
+            let place = place.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
+            page.line(&format!("  {}  {}{blocks}  {place}{line}: {}", finding.severity, finding.code, finding.message));
+            if !finding.hint.is_empty() && (finding.blocks || finding.severity <= tieout_kernel::code::Severity::P1) {
+                page.line(&format!("        {}: {}", self.say("hint", "提示"), finding.hint));
+            }
+        }
+        if findings.len() > SHOWN {
+            let more = findings.len() - SHOWN;
+            page.line(
+                &self.say(
+                    &format!("  and {more} more in the table findings"),
+                    &format!("  另有 {more} 项见 findings 表"),
+                ),
+            );
+        }
+    }
+}
+
+/// A number with a decimal mark and thousands separated: `-1,234.50`.
+#[must_use]
+pub fn grouped(units: i128, exponent: u8) -> String {
+    let text = decimal_text(units, exponent);
+    let (sign, digits) = text.strip_prefix('-').map_or(("", text.as_str()), |digits| ("-", digits));
+    let (whole, part) = digits.split_once('.').map_or((digits, None), |(whole, part)| (whole, Some(part)));
+    let mut groups = String::new();
+    for (at, digit) in whole.chars().enumerate() {
+        if at > 0 && (whole.len() - at).is_multiple_of(3) {
+            groups.push(',');
+        }
+        groups.push(digit);
+    }
+    part.map_or(format!("{sign}{groups}"), |part| format!("{sign}{groups}.{part}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::grouped;
+
+    #[test]
+    fn thousands_are_separated() {
+        assert_eq!(grouped(-123_456_789, 2), "-1,234,567.89");
+        assert_eq!(grouped(99, 2), "0.99");
+        assert_eq!(grouped(1_000, 0), "1,000");
+        assert_eq!(grouped(100, 0), "100");
+    }
+}
