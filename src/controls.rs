@@ -35,7 +35,9 @@ pub fn judge(
         let mut found = of_file(file, scanned);
         found.extend(rejects(&source.reject_limit, scanned));
         found.extend(out_of_scope(file, scanned));
-        if file.book != Book::Ledger {
+        // A bill that says itself that it is of another day has its finding already.
+        let says_day = file.open.period.is_none_or(|(first, last)| first <= day && day <= last);
+        if file.book != Book::Ledger && says_day {
             found.extend(other_days(scanned, day));
         }
         findings.extend(found.into_iter().map(|finding| finding.of_file(&file.open.name).of_source(&source.name)));
@@ -184,7 +186,10 @@ fn ledger_extract(
         return Ok(match store.read(&place.on(date))? {
             None => vec![incomplete(format!("its manifest is not there: {}", place.on(date)))],
             Some(bytes) => match serde_json::from_slice::<Manifest>(&bytes) {
-                Ok(manifest) => against_manifest(&manifest, source, day, &files).into_iter().map(incomplete).collect(),
+                Ok(manifest) => match against_manifest(&manifest, source, day, &files) {
+                    wrong if wrong.is_empty() => Vec::new(),
+                    wrong => vec![incomplete(wrong.join("; "))],
+                },
                 Err(e) => vec![incomplete(format!("its manifest cannot be read: {e}"))],
             },
         });

@@ -119,7 +119,7 @@ fn missing(source: &SourcePlan, date: civil::Date, place: &Place, now: Now) -> R
         Book::Ledger => (Code::LedgerExtractIncomplete, "the ledger extract"),
         Book::Statement | Book::Bank => (Code::StatementMissing, "the statement"),
     };
-    Ok(Finding::new(code, format!("{what} of {date} is not there: nothing at {place}"))
+    Ok(Finding::new(code, format!("{what} of {date} is not there: nothing at {}", source.place.written_on(date)))
         .of_source(&source.name)
         .hint("fetch it; if there was nothing to bill, put an empty file there, named like it with .nobill added")
         .blocking())
@@ -224,9 +224,13 @@ fn admit(
         Recognised::Format(_) => {
             if let Some(mut open) = member.file {
                 let found = examine(source, &open, date);
+                // Of a file that lacks a needed column, nothing can be read that means anything.
+                let readable = !found.iter().any(|finding| finding.blocks && finding.code == Code::SchemaDrift);
                 intake.findings.extend(found);
                 open.findings.clear();
-                intake.files.push(IntakeFile { source: number, input, open });
+                if readable {
+                    intake.files.push(IntakeFile { source: number, input, open });
+                }
             }
         }
     }
@@ -271,12 +275,13 @@ fn of_another_account(source: &SourcePlan, file: &OpenFile) -> Option<Finding> {
 fn of_another_day(source: &SourcePlan, file: &OpenFile, day: Day) -> Option<Finding> {
     let (first, last) = file.period.filter(|_| source.book != Book::Ledger)?;
     let finding = |code, message: String| Finding::new(code, message).of_file(&file.name);
+    let covers = if first == last { first.to_string() } else { format!("{first} to {last}") };
     if day < first || day > last {
-        let message = format!("the bill covers {first} to {last}; the statement of {day} is not there");
+        let message = format!("the bill covers {covers}; the statement of {day} is not there");
         return Some(finding(Code::StatementMissing, message).hint("fetch the bill of the right date").blocking());
     }
     (first < last).then(|| {
-        let message = format!("the bill covers {first} to {last}, more than {day}");
+        let message = format!("the bill covers {covers}, more than {day}");
         finding(Code::StatementOverlap, message).hint("a daily bill holds one day only")
     })
 }

@@ -197,6 +197,8 @@ pub fn settle_agreement(night: &Night<'_>, scan: &mut Scan) -> Result<Agreed, Er
         payments.extend(agreement.watched);
     }
     if night.wanted.across {
+        let captures = std::mem::take(&mut scan.captures);
+        payments.extend(captures.into_iter().filter(|(order, _)| watched.binary_search(order).is_ok()));
         look_across(night, scan, &payments, &mut agreed);
     }
     agreed.matches.par_sort_unstable_by_key(|&(_, statement)| statement);

@@ -113,6 +113,8 @@ pub struct Scan {
     pub keyless: Vec<u64>,
     /// Refunds and chargebacks at the provider.
     pub returns: Vec<Return>,
+    /// Places of provider payments and reversals that go by another number than their order, by order.
+    pub captures: Vec<(u128, u64)>,
     /// Orders of all refunds: ledger, statement.
     pub refund_orders: [Vec<u128>; 2],
     /// Payments and payouts by what makes them look alike.
@@ -197,6 +199,7 @@ impl Scan {
         into.balance.add(&split.file.balance);
         self.keyless.extend(split.keyless);
         self.returns.extend(split.returns);
+        self.captures.extend(split.captures);
         for (all, more) in self.refund_orders.iter_mut().zip(split.refund_orders) {
             all.extend(more);
         }
@@ -210,6 +213,7 @@ struct SplitScan {
     file: ScanFile,
     keyless: Vec<u64>,
     returns: Vec<Return>,
+    captures: Vec<(u128, u64)>,
     refund_orders: [Vec<u128>; 2],
     sightings: Vec<Sighting>,
     rows: SplitRows,
@@ -271,6 +275,7 @@ impl SplitScan {
             file: ScanFile { measured: Measured::of(&file.open.controls), ..ScanFile::default() },
             keyless: Vec::new(),
             returns: Vec::new(),
+            captures: Vec::new(),
             refund_orders: [Vec::new(), Vec::new()],
             sightings: Vec::new(),
             rows: SplitRows::default(),
@@ -463,6 +468,12 @@ impl SplitScan {
         if let (Kind::Refund | Kind::Chargeback, Some(order)) = (kind, order) {
             let event = key.unwrap_or_else(|| u128::from(place));
             self.returns.push(Return { order, event, place, kind, currency, amount, at });
+        }
+        // Payments that go by their order are found under their own key.
+        if let (Kind::Payment | Kind::Reversal, Some(order)) = (kind, order)
+            && key != Some(order)
+        {
+            self.captures.push((order, place));
         }
         if matches!(kind, Kind::Payment | Kind::Payout)
             && night.wanted.look_alikes.is_some()

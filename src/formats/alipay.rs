@@ -240,7 +240,7 @@ pub fn open(text: Text, format: Format) -> Result<OpenFile, Error> {
 
     let (header, findings) = match &header {
         Some(line) => read_header(format, line, &text.name, preamble.len() as u64 + 1),
-        None => (Vec::new(), vec![truncated(&text.name, "there is no header")]),
+        None => (Vec::new(), vec![truncated(&text.name, &["the header".to_owned()])]),
     };
     let shape = |name: &String| {
         columns(format).iter().find(|(column, _)| column == name).map_or(Shape::Other, |(_, shape)| *shape)
@@ -266,8 +266,8 @@ fn read_header(format: Format, line: &str, file: &str, number: u64) -> (Vec<Stri
     (names, findings)
 }
 
-fn truncated(file: &str, what: &str) -> Finding {
-    Finding::new(Code::StatementTruncated, format!("{what}: the file is cut off"))
+fn truncated(file: &str, missing: &[String]) -> Finding {
+    Finding::new(Code::StatementTruncated, format!("the file is cut off; missing or incomplete: {}", missing.join(", ")))
         .of_file(file)
         .hint("fetch the bill again; it ends with 列表结束, the totals and 导出时间")
         .blocking()
@@ -277,6 +277,11 @@ fn read_trailer(file: &mut OpenFile, name: &str, lines: &[&str], began: bool) {
     let is_fund = file.format == Format::AlipayFund;
     let wanted: [&str; 2] = if is_fund { ["支出合计", "收入合计"] } else { ["交易合计", "退款合计"] };
     let mut counted = Vec::new();
+    let mut missing = Vec::new();
+    let ended = lines.iter().any(|line| line.contains("列表结束") && line.trim_end_matches(',').ends_with('-'));
+    if !ended && (began || !is_fund) {
+        missing.push("the end marker 列表结束".to_owned());
+    }
     for total in wanted {
         let line = lines.iter().find(|line| line.starts_with('#') && line.contains(total));
         match line.and_then(|line| total_line(line)) {
@@ -289,20 +294,18 @@ fn read_trailer(file: &mut OpenFile, name: &str, lines: &[&str], began: bool) {
                     line.is_some_and(|line| line.contains("交易金额") || line.contains("交易退款金额")),
                 ));
             }
-            None => file.findings.push(truncated(name, &format!("the line #{total} is missing or incomplete"))),
+            None => missing.push(format!("the line #{total}")),
         }
     }
     if let ([out, money_in], true) = (counted.as_slice(), is_fund) {
         let all = out.plus(*money_in);
         file.controls.push(Control::new("笔数", all, Measure::Count(RowTest::All)));
     }
-    let ended = lines.iter().any(|line| line.contains("列表结束") && line.trim_end_matches(',').ends_with('-'));
-    if !ended && (began || !is_fund) {
-        file.findings.push(truncated(name, "the end marker 列表结束 is missing"));
+    if !lines.iter().any(|line| line.contains("导出时间") && line.contains(']')) {
+        missing.push("the last line 导出时间".to_owned());
     }
-    let exported = lines.iter().any(|line| line.contains("导出时间") && line.contains(']'));
-    if !exported {
-        file.findings.push(truncated(name, "the last line 导出时间 is missing or incomplete"));
+    if !missing.is_empty() {
+        file.findings.push(truncated(name, &missing));
     }
 }
 

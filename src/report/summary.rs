@@ -261,7 +261,9 @@ impl Parts<'_, '_> {
         let bad = |finding: &&Finding| {
             finding.blocks || finding.code == Code::MatchRateCollapse || finding.code == Code::AmountScale
         };
-        let codes: Vec<&str> = self.findings.iter().filter(bad).map(|finding| finding.code.word()).collect();
+        let mut codes: Vec<&str> = self.findings.iter().filter(bad).map(|finding| finding.code.word()).collect();
+        codes.sort_unstable();
+        codes.dedup();
         (!codes.is_empty()).then(|| format!("controls failed: {}", codes.join(", ")))
     }
 

@@ -16,7 +16,6 @@ pub fn page(summary: &Summary, language: Language) -> String {
     let words = Words { chinese: language == Language::Chinese };
     let mut page = Page::default();
     page.line(&format!("{}  {}", summary.job, summary.date));
-    page.line(&words.standing(summary));
     for tie_out in summary.tie_outs.iter().filter(|tie_out| !tie_out.source.is_empty()) {
         page.line("");
         words.tie_out(tie_out, &mut page);
@@ -26,12 +25,14 @@ pub fn page(summary: &Summary, language: Language) -> String {
         let records: u64 = foreign.iter().map(|tie_out| tie_out.ledger_records + tie_out.statement_records).sum();
         page.line("");
         page.line(&words.say(
-            &format!("{records} records of {} other accounts took no part", foreign.len()),
-            &format!("另有 {} 个其他账户的 {records} 条记录未参与", foreign.len()),
+            &format!("records of other accounts that took no part: {records}"),
+            &format!("其他账户未参与对账的记录：{records}"),
         ));
     }
     words.codes(summary, &mut page);
     words.findings(&summary.findings, &mut page);
+    page.line("");
+    page.line(&words.standing(summary));
     page.text
 }
 
@@ -103,9 +104,11 @@ impl Words {
             vec![self.say("ledger", "平台合计"), count(tie_out.ledger_records), money(tie_out.ledger_minor)],
             vec![self.say("difference", "差额"), String::new(), money(tie_out.difference_minor)],
         ];
-        for part in &tie_out.explained {
+        // What has no effect on the totals is listed below by its code.
+        for part in tie_out.explained.iter().filter(|part| part.amount_minor != 0) {
             let label = if self.chinese { &part.label_zh } else { &part.label_en };
-            rows.push(vec![format!("  {label}"), count(part.count), money(part.amount_minor)]);
+            let shown = if part.count == 0 { String::new() } else { count(part.count) };
+            rows.push(vec![format!("  {label}"), shown, money(part.amount_minor)]);
         }
         rows.push(vec![self.say("unexplained", "未解释"), String::new(), money(tie_out.unexplained_minor)]);
         page.columns(&rows, &[0]);

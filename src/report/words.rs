@@ -15,6 +15,10 @@ pub fn money(total: Total, currency: Currency) -> String {
 }
 
 fn amount(record: &Record<'_>) -> String {
+    money(Minor::into(record.principal), record.currency)
+}
+
+fn signed(record: &Record<'_>) -> String {
     money(Minor::into(record.signed()), record.currency)
 }
 
@@ -59,7 +63,7 @@ impl Story<'_, '_> {
         (format!("{kind} {number}"), format!("{}（{}）", number, record.kind.word()))
     }
 
-    fn list(&self, side: &[Record<'_>]) -> String {
+    fn list(side: &[Record<'_>], amount: fn(&Record<'_>) -> String) -> String {
         let shown: Vec<String> = side.iter().take(3).map(amount).collect();
         let more = side.len().saturating_sub(3);
         if more > 0 { format!("{} and {more} more", shown.join(", ")) } else { shown.join(", ") }
@@ -75,7 +79,8 @@ impl Story<'_, '_> {
     fn tell(&self) -> (String, String) {
         let (what, what_zh) = self.subject();
         let code = self.difference.code;
-        let (ours, theirs) = (self.list(self.ledger), self.list(self.statement));
+        let show = if self.difference.code == Code::DirectionMismatch { signed } else { amount };
+        let (ours, theirs) = (Self::list(self.ledger, show), Self::list(self.statement, show));
         let exposure = self.magnitude(self.difference.exposure);
         let at_risk = self.magnitude(self.difference.at_risk);
         let (ours_status, theirs_status) = (Self::statuses(self.ledger), Self::statuses(self.statement));
@@ -224,19 +229,20 @@ impl Story<'_, '_> {
 
     fn duplicates(&self, what: &str, what_zh: &str) -> Option<(String, String)> {
         let surplus = if self.statement.is_empty() { self.ledger } else { self.statement };
-        let list = self.list(surplus);
+        let list = Self::list(surplus, amount);
         let good = if self.related.is_empty() { "" } else { " beside the one that matches" };
+        let rows = if surplus.len() == 1 { "row" } else { "rows" };
         let good_zh = if self.related.is_empty() { "" } else { "（另有一笔已正常匹配）" };
         match self.difference.code {
             Code::DuplicatePayment | Code::DuplicateRefund | Code::DuplicatePayout => Some((
                 format!(
-                    "{what}: the provider has {} successful rows{good} under one number: {list}.",
+                    "{what}: the provider has {} successful {rows} under this number{good}: {list}.",
                     self.statement.len()
                 ),
                 format!("{what_zh}：同一单号渠道成功 {} 笔{good_zh}：{list}。", self.statement.len()),
             )),
             Code::DuplicateLedgerEntry => Some((
-                format!("{what}: the ledger booked {} more{good}: {list}.", self.ledger.len()),
+                format!("{what}: the ledger booked {} {rows}{good}: {list}.", self.ledger.len()),
                 format!("{what_zh}：平台多记 {} 笔{good_zh}：{list}。", self.ledger.len()),
             )),
             Code::DuplicateBoth => Some((
@@ -257,18 +263,22 @@ impl Story<'_, '_> {
         let charged = self.statement.first().map_or(Minor::ZERO, |record| record.fee.unwrap_or(Minor::ZERO));
         let charged_total = Total::from(charged);
         let expected = self.difference.fee_delta.map(|delta| charged_total - delta);
-        let (charged, expected) = (self.total(Some(charged_total)), self.total(expected));
+        // A charge is negative to us; people say what was charged.
+        let turned = charged_total < Total::ZERO || expected.is_some_and(|expected| expected < Total::ZERO);
+        let say = |total: Total| self.total(Some(if turned { -total } else { total }));
+        let verb = if turned { "charged" } else { "returned" };
+        let (charged, expected) = (say(charged_total), expected.map_or("?".to_owned(), say));
         match self.difference.code {
             Code::FeeOvercharged | Code::FeeUndercharged | Code::FeeMissing | Code::FeeRefundMismatch
                 if self.difference.fee_delta.is_some() =>
             {
                 Some((
-                    format!("{what}: fee {charged}, expected {expected}, a difference of {gap}."),
+                    format!("{what}: {charged} of fees {verb}, {expected} expected, a difference of {gap}."),
                     format!("{what_zh}：手续费 {charged}，应为 {expected}，相差 {gap}。"),
                 ))
             }
             Code::FeeUnexpected if self.difference.fee_delta.is_some() => Some((
-                format!("{what}: fee {charged}, and no rule of the schedule covers it."),
+                format!("{what}: {charged} of fees {verb}, and no rule of the schedule covers it."),
                 format!("{what_zh}：手续费 {charged}，费率表无对应规则。"),
             )),
             Code::NetArithmetic | Code::NetRounding => {
