@@ -1,0 +1,139 @@
+//! One folder, one story: `tests/cases/<story>/` holds a job, its inputs and what must come of them.
+//!
+//! `told.txt` is the published result in a few words per record, compared byte for byte;
+//! `UPDATE=1 cargo test cases` writes it again. `edge_cases.md` says which story is which edge case.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use rayon::prelude::*;
+
+use crate::support::{Published, Row, Workspace, output, project, stderr, updating};
+
+/// Runs a story in a folder of its own and tells the result.
+fn tell(folder: &Path) -> String {
+    let workspace = Workspace::new();
+    let mut date = "2026-11-20".to_owned();
+    for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap()) {
+        let name = entry.file_name().into_string().unwrap();
+        let bytes = std::fs::read(entry.path()).unwrap();
+        match name.as_str() {
+            "told.txt" => {}
+            "date.txt" => date = String::from_utf8(bytes).unwrap().trim().to_owned(),
+            _ => drop(workspace.write(&name, bytes)),
+        }
+    }
+    let output = output(&["run", workspace.path("job.toml").to_str().unwrap(), "--date", &date]);
+    let code = output.status.code().unwrap();
+    match Published::current(&workspace.path("out"), "case", &date) {
+        Some(published) => format!("exit {code}\n{}", told(&published)),
+        None => {
+            let place = workspace.path("").display().to_string();
+            format!("exit {code}, nothing published\n{}", stderr(&output).replace(&place, ""))
+        }
+    }
+}
+
+fn told(published: &Published) -> String {
+    let summary = published.summary();
+    let mut text = format!("{}\n", summary["standing"].as_str().unwrap());
+    if let Some(why) = summary["withheld"].as_str() {
+        writeln!(text, "withheld: {why}").unwrap();
+    }
+    let mut section = |title: &str, lines: Vec<String>| {
+        if !lines.is_empty() {
+            writeln!(text, "\n{title}").unwrap();
+            lines.iter().for_each(|line| writeln!(text, "  {line}").unwrap());
+        }
+    };
+    let told = |name: &str, line: fn(&Row) -> String| published.table(name).iter().map(line).collect();
+    section("matches", told("matches", matched));
+    section("differences", told("differences", difference));
+    section("findings", told("findings", finding));
+    section("rejects", told("rejects", reject));
+    let states = summary["states"].as_array().unwrap().iter();
+    section("records", states.map(|line| format!("{} {} {}", line["book"], line["state"], line["records"])).collect());
+    text
+}
+
+fn matched(row: &Row) -> String {
+    let flags = if row["flags"].is_empty() { String::new() } else { format!(" [{}]", row["flags"]) };
+    format!(
+        "{}:{} = {}:{}  {} {} {} {}{flags}",
+        row["statement_file"], row["statement_line"], row["ledger_file"], row["ledger_line"], row["pass"], row["kind"],
+        row["currency"], row["amount"]
+    )
+}
+
+fn difference(row: &Row) -> String {
+    let or = |text: &str, otherwise: &str| if text.is_empty() { otherwise.to_owned() } else { text.to_owned() };
+    let mut line = format!(
+        "{} {}  {} | {}  {} exposure {} at risk {} {}",
+        row["severity"],
+        row["code"],
+        or(&row["statement_rows"], "-"),
+        or(&row["ledger_rows"], "-"),
+        row["currency"],
+        or(&row["exposure"], "-"),
+        or(&row["at_risk"], "-"),
+        row["cash_effect"]
+    );
+    for (name, title) in [("fee_delta", "fee"), ("related_rows", "beside"), ("pass", "by")] {
+        if !row[name].is_empty() {
+            write!(line, " {title} {}", row[name]).unwrap();
+        }
+    }
+    if !row["flags"].is_empty() {
+        write!(line, " [{}]", row["flags"]).unwrap();
+    }
+    format!("{line}\n      {}\n      {}", row["explanation"], row["explanation_zh"])
+}
+
+fn finding(row: &Row) -> String {
+    let blocks = if row["blocks"] == "true" { " BLOCKS" } else { "" };
+    format!("{} {}{blocks} {} {}:{} {}", row["severity"], row["code"], row["source"], row["file"], row["line"], row["message"])
+}
+
+fn reject(row: &Row) -> String {
+    format!("{}:{} {} `{}` {}: {}", row["file"], row["line"], row["column"], row["text"], row["reason"], row["message"])
+}
+
+#[test]
+fn every_story_comes_out_as_told() {
+    let folders: Vec<_> =
+        std::fs::read_dir(project("tests/cases")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let wrong: Vec<String> = folders
+        .par_iter()
+        .filter_map(|folder| {
+            let (path, told) = (folder.join("told.txt"), tell(folder));
+            if updating() {
+                std::fs::write(&path, &told).unwrap();
+            }
+            let expected = std::fs::read_to_string(&path).unwrap_or_default();
+            (expected != told).then(|| format!("{}\n--- expected\n{expected}\n--- told\n{told}", folder.display()))
+        })
+        .collect();
+    assert!(folders.len() > 40, "the stories are where they belong");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_edge_case_is_shown_or_waits() {
+    let list = std::fs::read_to_string(project("tests/edge_cases.md")).unwrap();
+    let mut number = 0;
+    for line in list.lines().filter(|line| line.starts_with(|first: char| first.is_ascii_digit())) {
+        number += 1;
+        assert!(line.starts_with(&format!("{number}. ")), "out of order: {line}");
+        let names: Vec<&str> = line.split('`').skip(1).step_by(2).collect();
+        assert!(!names.is_empty() || line.contains("waits for"), "neither shown nor waiting: {line}");
+        for name in names {
+            let shown = match name.split_once("::") {
+                None => project("tests/cases").join(name).join("told.txt").exists(),
+                Some((module, test)) => std::fs::read_to_string(project(&format!("tests/{module}.rs")))
+                    .is_ok_and(|source| source.contains(&format!("#[test]\nfn {test}()"))),
+            };
+            assert!(shown, "there is no test {name}");
+        }
+    }
+    assert_eq!(number, 40);
+}
