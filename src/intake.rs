@@ -17,7 +17,7 @@ use tieout_kernel::record::Book;
 
 use crate::error::{Complaint, Error};
 use crate::finding::Finding;
-use crate::formats::{Member, OpenFile, Recognised, header_findings, open_all};
+use crate::formats::{Format, Member, OpenFile, Recognised, header_findings, open_all};
 use crate::job::{Plan, SourcePlan, day_of};
 use crate::store::{Found, Pinned, Place, Store};
 
@@ -262,7 +262,16 @@ fn examine(source: &SourcePlan, file: &OpenFile, date: civil::Date) -> Vec<Findi
 }
 
 fn of_another_account(source: &SourcePlan, file: &OpenFile) -> Option<Finding> {
-    let account = file.account.as_ref().filter(|_| source.book != Book::Ledger)?;
+    if source.book == Book::Ledger {
+        return None;
+    }
+    let Some(account) = &file.account else {
+        let names_itself = matches!(source.format, Format::AlipayTrade | Format::AlipayFund);
+        let lost = names_itself && source.only_account().is_none();
+        let message = "the bill does not say whose it is, and the source is of several accounts";
+        let hint = "fetch the bill again; the line #账号 is missing";
+        return lost.then(|| Finding::new(Code::SchemaDrift, message).of_file(&file.name).hint(hint).blocking());
+    };
     if source.accounts.contains(account) {
         return None;
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil;
 use tieout_kernel::calendar::Day;
 use tieout_kernel::code::{Code, Severity};
+use tieout_kernel::outcome::{Outcome, State};
 use tieout_kernel::policy::Policy;
 use tieout_kernel::proof::Tally;
 use tieout_kernel::record::{Book, KindSet};
@@ -271,6 +272,18 @@ fn of_the_run(plan: &Plan, night: &Night<'_>, scan: &Scan, reconciled: &Reconcil
             let hint = "check zone, account, codes and columns of both sides before believing the differences";
             findings.push(Finding::new(Code::MatchRateCollapse, message).of_source(&source.name).hint(hint));
         }
+    }
+    let mut replicas: BTreeMap<(u16, &str), u64> = BTreeMap::new();
+    for outcome in &reconciled.outcomes {
+        if let Outcome::Rest { record, state: State::Replica, .. } = outcome {
+            let record = &reconciled.records[*record as usize];
+            *replicas.entry((record.source, &night.file_of(record.place).open.name)).or_default() += 1;
+        }
+    }
+    for ((number, file), count) in replicas {
+        let message = format!("rows that the source has already and that were left out: {count}");
+        let finding = Finding::new(Code::ReplicaRow, message).of_file(file).rows(count);
+        findings.push(finding.of_source(&plan.sources[usize::from(number)].name));
     }
     for (number, count) in &reconciled.scale_suspects {
         let message = format!("{count} amounts differ from the ledger's by exactly a power of ten");

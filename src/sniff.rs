@@ -136,7 +136,7 @@ fn mapping(file: &OpenFile) -> Option<Mapping> {
     match file.format {
         Format::AlipayTrade | Format::AlipayFund => {
             let mut mapping = alipay::mapping(file.format);
-            mapping.account = TextRule::Always(file.account.clone().unwrap_or_else(|| "unknown".to_owned()));
+            mapping.account = file.account.clone().map_or(TextRule::None, TextRule::Always);
             Some(mapping)
         }
         Format::WechatTrade | Format::WechatFund => Some(wechat::mapping(file.format, &file.header)),
@@ -308,7 +308,7 @@ fn record(columns: &Columns<'_>, row: usize, line: u64) -> serde_json::Value {
         "occurred_at": instant.map(|instant| instant.to_string()),
         "business_date": columns.business_date.get(row).map(|day| day.to_string()),
         "settled_on": columns.settled_on(row).map(|day| day.to_string()),
-        "account": columns.account(row),
+        "account": Some(columns.account(row)).filter(|account| !account.is_empty()),
         "counterparty": columns.counterparty(row),
         "batch_id": columns.batch_id(row),
         "notes": notes,

@@ -2,13 +2,16 @@
 
 use std::path::PathBuf;
 
-use super::{DONE, console, in_this_folder, store, use_threads};
+use super::{DONE, INPUTS_INVALID, console, in_this_folder, store, use_threads};
 use crate::compare::{Answer, Question, compare};
 use crate::error::Error;
 use crate::normalise::Unit;
 use crate::report::Table;
 use crate::report::terminal::grouped;
 use crate::store::{Place, Store};
+
+/// Rows that could not be read and are shown one by one.
+const REJECTS_SHOWN: usize = 5;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -59,6 +62,7 @@ impl Arguments {
         for finding in &answer.findings {
             console::note(&format!("{}: {}: {}", finding.file, finding.code, finding.message));
         }
+        rejects(&answer);
         if let Some(folder) = &self.out {
             for table in [&answer.differences, &answer.rejects].into_iter().flatten() {
                 write(&store, &Place::Local(in_this_folder(folder)), table)?;
@@ -70,7 +74,23 @@ impl Arguments {
         } else {
             console::out(&page(&answer));
         }
-        Ok(DONE)
+        let whole = answer.rejected == 0 && !answer.findings.iter().any(|finding| finding.blocks);
+        Ok(if whole { DONE } else { INPUTS_INVALID })
+    }
+}
+
+/// The first rows that could not be read, each with its place and the text itself.
+fn rejects(answer: &Answer) {
+    for row in answer.rejects.iter().flat_map(Table::rows).take(REJECTS_SHOWN) {
+        let cell = |name: &str| {
+            let found = row.iter().find(|(column, _)| *column == name);
+            found.and_then(|(_, text)| text.clone()).unwrap_or_default()
+        };
+        let (file, line, column) = (cell("file"), cell("line"), cell("column"));
+        console::note(&format!("{file}:{line}: {column} `{}`: {} ({})", cell("text"), cell("message"), cell("hint")));
+    }
+    if answer.rejected > REJECTS_SHOWN as u64 {
+        console::note(&format!("and {} more rows that could not be read", answer.rejected - REJECTS_SHOWN as u64));
     }
 }
 

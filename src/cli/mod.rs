@@ -17,6 +17,8 @@ use crate::store::Store;
 
 /// Exit code of a success.
 const DONE: u8 = 0;
+/// Exit code of inputs that could not be read as a whole.
+const INPUTS_INVALID: u8 = 21;
 
 #[derive(Debug, Parser)]
 #[command(

@@ -217,18 +217,15 @@ fn money(parts: &[(&str, i8)], required: bool) -> MoneyRule {
 /// Opens a bill: header, rows, trailer.
 pub fn open(text: Text, format: Format) -> Result<OpenFile, Error> {
     let fail = |e: std::io::Error| broken(&text.name, &e);
-    let head = text.lossy(text.start, 64 << 10).map_err(fail)?;
     let mut preamble = Vec::new();
     let mut at = text.start;
     let mut header = None;
-    for line in head.split_inclusive('\n') {
-        let plain = line.trim_end_matches(['\n', '\r']);
-        let is_preamble = plain.starts_with('#') || plain.trim().is_empty();
-        at += line.len() as u64;
-        if is_preamble {
-            preamble.push(plain.to_owned());
+    for (end, line) in text.first_lines(64 << 10).map_err(fail)? {
+        at = end;
+        if line.starts_with('#') || line.trim().is_empty() {
+            preamble.push(line);
         } else {
-            header = Some(plain.to_owned());
+            header = Some(line);
             break;
         }
     }
@@ -262,7 +259,8 @@ pub fn open(text: Text, format: Format) -> Result<OpenFile, Error> {
 fn read_header(format: Format, line: &str, file: &str, number: u64) -> (Vec<String>, Vec<Finding>) {
     let names: Vec<String> =
         header_names(Grammar::Commas, line).iter().map(|name| canonical(name).to_owned()).collect();
-    let findings = super::sniff::header_findings(&names, &mapping(format), columns(format), file, number);
+    let mut findings = super::sniff::header_findings(&names, &mapping(format), columns(format), file, number);
+    findings.extend(super::sniff::repeated_column(&names, file, number));
     (names, findings)
 }
 

@@ -1,6 +1,6 @@
 //! Delimited text and JSON Lines: columns by name, everything else declared in the job.
 
-use tieout_kernel::code::{Code, Severity};
+use tieout_kernel::code::Code;
 
 use super::rows::{Grammar, Layout, header_names, json_columns};
 use super::text::{Text, broken, ends_with_line_end};
@@ -35,22 +35,19 @@ const DELIMITERS: [u8; 4] = [b',', b'\t', b';', b'|'];
 /// Opens a delimited text.
 pub fn open(text: Text, dialect: &Dialect) -> Result<OpenFile, Error> {
     let fail = |e: std::io::Error| broken(&text.name, &e);
-    let head = text.lossy(text.start, 1 << 20).map_err(fail)?;
     let mut at = text.start;
-    let mut header_line = None;
-    for (number, line) in head.split_inclusive('\n').enumerate() {
-        at += line.len() as u64;
-        let plain = line.trim_end_matches(['\n', '\r']);
-        let is_comment = dialect.comment.as_ref().is_some_and(|comment| plain.starts_with(comment.as_str()));
-        if number >= dialect.skip_lines && !is_comment && !plain.trim().is_empty() {
-            header_line = Some(plain);
+    let mut header_line = String::new();
+    for (number, (end, line)) in text.first_lines(1 << 20).map_err(fail)?.into_iter().enumerate() {
+        at = end;
+        let is_comment = dialect.comment.as_ref().is_some_and(|comment| line.starts_with(comment.as_str()));
+        if number >= dialect.skip_lines && !is_comment && !line.trim().is_empty() {
+            header_line = line;
             break;
         }
     }
-    let header_line = header_line.unwrap_or_default();
-    let delimiter = dialect.delimiter.unwrap_or_else(|| likely_delimiter(header_line));
+    let delimiter = dialect.delimiter.unwrap_or_else(|| likely_delimiter(&header_line));
     let grammar = Grammar::Delimited { delimiter, quote: dialect.quote };
-    let header = header_names(grammar, header_line);
+    let header = header_names(grammar, &header_line);
     let cut = dialect.final_line_end && !ends_with_line_end(&text).map_err(fail)?;
     let name = text.name.clone();
     let end = text.end();
@@ -95,16 +92,8 @@ fn finish(file: &mut OpenFile, name: &str, cut: bool) {
                 .blocking(),
         );
     }
-    let mut seen = std::collections::BTreeSet::new();
-    for column in file.header.iter().filter(|name| !seen.insert(name.as_str())) {
-        file.findings.push(
-            Finding::new(Code::SchemaDrift, format!("the header has the column `{column}` twice"))
-                .severity(Severity::P1)
-                .of_file(name)
-                .blocking(),
-        );
-        break;
-    }
+    let line = file.preamble_lines.max(1);
+    file.findings.extend(super::sniff::repeated_column(&file.header, name, line));
 }
 
 fn likely_delimiter(header: &str) -> u8 {

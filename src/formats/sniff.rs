@@ -186,8 +186,6 @@ pub fn header_findings(
         .map(|(column, _)| column)
         .collect();
     let new: Vec<&String> = header.iter().filter(|name| !known.iter().any(|(column, _)| column == name)).collect();
-    let twice: Vec<&String> =
-        header.iter().enumerate().filter(|(at, name)| header[..*at].contains(name)).map(|(_, name)| name).collect();
     let mut findings = Vec::new();
     for column in missing {
         let close = closest(&column, new.iter().map(|name| name.as_str()));
@@ -213,15 +211,15 @@ pub fn header_findings(
                 .at_line(line),
         );
     }
-    for column in twice {
-        findings.push(
-            Finding::new(Code::SchemaDrift, format!("the column `{column}` is there twice"))
-                .of_file(file)
-                .at_line(line)
-                .blocking(),
-        );
-    }
     findings
+}
+
+/// A header that has a column twice: nobody can tell which of the two is meant.
+#[must_use]
+pub fn repeated_column(header: &[String], file: &str, line: u64) -> Option<Finding> {
+    let (_, column) = header.iter().enumerate().find(|(at, name)| header[..*at].contains(name))?;
+    let what = format!("the header has the column `{column}` twice");
+    Some(Finding::new(Code::SchemaDrift, what).of_file(file).at_line(line).blocking())
 }
 
 /// The most similar of some words, if one is similar at all.

@@ -51,12 +51,31 @@ impl Text {
         Ok(String::from_utf8_lossy(&self.body.read(offset, length)?).into_owned())
     }
 
+    /// The lines at the beginning, at most `most` bytes of them, each with where it ends in the text.
+    ///
+    /// Offsets are of bytes: a broken character is longer as text than it is in the file.
+    pub fn first_lines(&self, most: u64) -> io::Result<Vec<(u64, String)>> {
+        let bytes = self.body.read(self.start, most)?;
+        let mut lines = Vec::new();
+        let mut at = 0;
+        while at < bytes.len() {
+            let end = memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |found| at + found + 1);
+            let line = String::from_utf8_lossy(&bytes[at..end]);
+            lines.push((self.start + end as u64, line.trim_end_matches(['\n', '\r']).to_owned()));
+            at = end;
+        }
+        Ok(lines)
+    }
+
     /// How many line ends stand before `offset`.
     pub fn lines_before(&self, offset: u64) -> io::Result<u64> {
         let mut count = 0;
         let mut at = self.start;
         while at < offset {
             let part = self.body.read(at, (offset - at).min(8 << 20))?;
+            if part.is_empty() {
+                break;
+            }
             count += memchr_iter(b'\n', &part).count() as u64;
             at += part.len() as u64;
         }

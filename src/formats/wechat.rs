@@ -289,14 +289,13 @@ fn fund_mapping(mut mapping: Mapping) -> Mapping {
 /// Opens a bill: header, rows, totals.
 pub fn open(text: Text, format: Format) -> Result<OpenFile, Error> {
     let fail = |e: std::io::Error| broken(&text.name, &e);
-    let head = text.lossy(text.start, 64 << 10).map_err(fail)?;
     let (mut at, mut line_number) = (text.start, 0);
-    let mut header_line = "";
-    for line in head.split_inclusive('\n') {
-        at += line.len() as u64;
+    let mut header_line = String::new();
+    for (end, line) in text.first_lines(64 << 10).map_err(fail)? {
+        at = end;
         line_number += 1;
         if !line.trim().is_empty() {
-            header_line = line.trim_end_matches(['\n', '\r']);
+            header_line = line;
             break;
         }
     }
@@ -308,7 +307,7 @@ pub fn open(text: Text, format: Format) -> Result<OpenFile, Error> {
     let totals_at = tail.iter().rposition(|(offset, line)| *offset >= at && is_total(line));
     let rows_end = totals_at.map_or(text.end(), |found| tail[found].0);
     let name = text.name.clone();
-    let header = header_names(Grammar::BackTicks, header_line);
+    let header = header_names(Grammar::BackTicks, &header_line);
     let known: Vec<(&str, Shape)> = match format {
         Format::WechatFund => FUND_COLUMNS.iter().map(|column| (*column, Shape::Other)).collect(),
         _ => TRADE_COLUMNS
@@ -317,7 +316,8 @@ pub fn open(text: Text, format: Format) -> Result<OpenFile, Error> {
             .map(|column| (*column, Shape::Other))
             .collect(),
     };
-    let findings = super::sniff::header_findings(&header, &mapping(format, &header), &known, &name, line_number);
+    let mut findings = super::sniff::header_findings(&header, &mapping(format, &header), &known, &name, line_number);
+    findings.extend(super::sniff::repeated_column(&header, &name, line_number));
     let layout = Layout { grammar: Grammar::BackTicks, header, shapes: Vec::new() };
     let mut file = OpenFile::of_text(text, format, layout, (at, rows_end.max(at)))?;
     file.findings = findings;
@@ -329,7 +329,7 @@ pub fn open(text: Text, format: Format) -> Result<OpenFile, Error> {
 }
 
 fn truncated(file: &str, what: &str) -> Finding {
-    Finding::new(Code::StatementTruncated, format!("{what}: the file is cut off"))
+    Finding::new(Code::StatementTruncated, format!("the file is cut off: {what}"))
         .of_file(file)
         .hint("download the bill again; it ends with a header and a line of totals")
         .blocking()

@@ -160,11 +160,24 @@ impl SourcePlan {
         if self.mapping.is_none() {
             mapping.extra.clone_from(&self.extra);
             if matches!(file.format, Format::AlipayTrade | Format::AlipayFund) {
-                // The file names its account once, above the rows.
-                mapping.account = TextRule::Always(file.account.clone().unwrap_or_default());
+                // The file names its account once, above the rows; a re-saved one may have lost that line.
+                mapping.account = TextRule::Always(file.account.clone().or(self.only_account()).unwrap_or_default());
+            }
+            if file.format == Format::WechatFund {
+                // This one names none; the job names exactly one for it.
+                mapping.account = TextRule::Always(self.only_account().unwrap_or_default());
             }
         }
         mapping
+    }
+
+    /// The account of its rows where a file names none and the job exactly one.
+    #[must_use]
+    pub fn only_account(&self) -> Option<String> {
+        match self.accounts.as_slice() {
+            [only] => Some(only.clone()),
+            _ => None,
+        }
     }
 
     /// The kinds that one of its files shows.

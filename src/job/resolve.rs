@@ -75,7 +75,11 @@ fn read_with_includes(shown: &Path, absolute: &Path, complaints: &Complaints) ->
                 }
                 node.underlay(&below);
             }
-            Err(e) => complaints.add(Complaint::new(e.to_string()).at(include.at.excerpt())),
+            Err(_) => {
+                let what = format!("could not read the included file {}", shown_include.display());
+                let hint = "its place is relative to the file that includes it";
+                complaints.add(Complaint::new(what).at(include.at.excerpt()).hint(hint));
+            }
         }
     }
     Ok(node)
@@ -171,7 +175,6 @@ impl Resolver<'_> {
         let alert_tier = root.word("alert_tier", &tiers);
         let fees = self.fee_schedules();
         let sources = self.sources(&fees, &compared);
-        self.check_sources(&sources);
         Some(Plan {
             job: job?.value,
             file: file.to_path_buf(),
@@ -394,10 +397,18 @@ impl Resolver<'_> {
 
     fn sources(&self, fees: &BTreeMap<String, FeeSchedule>, compared: &Compared) -> Vec<SourcePlan> {
         let sections = self.root.sections("source");
-        sections.into_iter().filter_map(|section| self.source(section, fees, compared)).collect()
+        let count = sections.len();
+        let sources: Vec<SourcePlan> =
+            sections.into_iter().filter_map(|section| self.source(section, fees, compared)).collect();
+        self.check_names(&sources);
+        // A source that is wrong in itself may have been the one that is missed.
+        if sources.len() == count {
+            self.check_books(&sources);
+        }
+        sources
     }
 
-    fn check_sources(&self, sources: &[SourcePlan]) {
+    fn check_names(&self, sources: &[SourcePlan]) {
         let mut names = BTreeSet::new();
         let mut accounts: BTreeMap<&str, &str> = BTreeMap::new();
         for source in sources {
@@ -416,6 +427,9 @@ impl Resolver<'_> {
                 }
             }
         }
+    }
+
+    fn check_books(&self, sources: &[SourcePlan]) {
         for book in [Book::Ledger, Book::Statement] {
             if !sources.is_empty() && !sources.iter().any(|source| source.book == book) {
                 let what = format!("no source has the book `{book}`");
@@ -456,6 +470,12 @@ impl Resolver<'_> {
             let why = "the merchant account or accounts that the statement is of; records of others are out of scope";
             self.complain(section.at(), "a statement says whose it is: `account`", why);
         }
+        if format == Format::WechatFund
+            && let [_, second, ..] = accounts.as_slice()
+        {
+            let what = "WeChat's fund bill names no account, so one source can be of one account only";
+            self.complain(&second.at, what, "write a source for each account");
+        }
         if let Some(account) = accounts.first().filter(|_| book == Book::Ledger) {
             let hint = "a ledger names the account of each record: [source.columns] account";
             self.complain(&account.at, "a ledger has no `account` of its own", hint);
@@ -471,11 +491,13 @@ impl Resolver<'_> {
             .word("compare_amount", &[("order_amount", Principal::OrderAmount), ("settled", Principal::Settled)]);
         let policy = self.source_policy(&section, name.as_ref(), book, format, fees);
         let opening = self.opening(&section, format, mapping.as_ref());
+        let place_given = place.is_some();
+        let nowhere = || DatedPlace::parse("nowhere", self.folder.clone()).expect("a plain name is a place");
         let plan = SourcePlan {
             name: name.map(|name| name.value).unwrap_or_default(),
             book,
             format,
-            place: place?,
+            place: place.unwrap_or_else(nowhere),
             manifest,
             expected: section.truth("expected").unwrap_or(true),
             deadline: section.text("deadline").and_then(|text| self.deadline(&text)),
@@ -496,7 +518,7 @@ impl Resolver<'_> {
             }
         }
         section.finish();
-        Some(plan)
+        place_given.then_some(plan)
     }
 
     fn dated(&self, text: &Placed<String>) -> Option<DatedPlace> {

@@ -286,8 +286,8 @@ impl Bound {
             occurred_at: mapping.occurred_at.as_ref().filter(|_| times).map(|rule| BoundText::of(rule, &mut wanted)),
             booked_at: mapping.booked_at.as_ref().filter(|_| times).map(|rule| BoundText::of(rule, &mut wanted)),
             settled_on: BoundText::of(&unless(all, &mapping.settled_on), &mut wanted),
-            closed_at: BoundText::of(&unless(all, &mapping.closed_at), &mut wanted),
-            fulfilled: BoundText::of(&unless(all, &mapping.fulfilled), &mut wanted),
+            closed_at: BoundText::of(&unless(keys, &mapping.closed_at), &mut wanted),
+            fulfilled: BoundText::of(&unless(keys, &mapping.fulfilled), &mut wanted),
             extra: mapping.extra.iter().map(|(_, rule)| BoundText::of(&unless(all, rule), &mut wanted)).collect(),
             compared: needs.compared.iter().map(|rule| BoundText::of(rule, &mut wanted)).collect(),
         }
@@ -332,6 +332,7 @@ impl<'b> Columns<'b> {
         self.fill_times();
         if self.normaliser.needs.keys {
             self.require_account();
+            self.require_readable();
         }
         self.rejects.sort_by_key(|reject| reject.row);
     }
@@ -797,6 +798,31 @@ impl<'b> Columns<'b> {
         }
     }
 
+    /// What the ledger adds of an order may be absent, but not unreadable.
+    fn require_readable(&mut self) {
+        let normaliser = self.normaliser;
+        let (closed_at, fulfilled) = (&normaliser.bound.closed_at, &normaliser.bound.fulfilled);
+        if !closed_at.is_none() {
+            let mut clock = normaliser.clock.clone();
+            for row in 0..self.len() {
+                let read = closed_at.reading(self.raw, row, &clock).and_then(|reading| match reading {
+                    Some(reading) => clock.resolve(reading).map(|_| ()).map_err(|reason| (closed_at.place(), reason)),
+                    None => Ok(()),
+                });
+                if let Err((place, reason)) = read {
+                    self.reject(row, place, "closed_at", reason);
+                }
+            }
+        }
+        if !fulfilled.is_none() {
+            for row in 0..self.len() {
+                if fulfilled.get(self.raw, row).is_some_and(|word| truth(&word).is_none()) {
+                    self.reject(row, fulfilled.place(), "fulfilled", RejectReason::NotABoolean);
+                }
+            }
+        }
+    }
+
     /// The account of a row; empty where accounts are no part of the mapping.
     #[must_use]
     pub fn account(&self, row: usize) -> Cow<'b, str> {
@@ -838,6 +864,9 @@ impl<'b> Columns<'b> {
     pub fn batch_id(&self, row: usize) -> Option<Cow<'b, str>> {
         if self.normaliser.mapping.batch_is_account_and_day {
             let day = self.business_date.get(row)?;
+            if self.account(row).is_empty() {
+                return None;
+            }
             let (year, month, of_month) = day.civil();
             return Some(Cow::Owned(format!("{}-{year:04}{month:02}{of_month:02}", self.account(row))));
         }
@@ -867,7 +896,7 @@ impl<'b> Columns<'b> {
         }
     }
 
-    /// When the ledger closed the order; a text that is no time is no closing time.
+    /// When the ledger closed the order.
     #[must_use]
     pub fn closed_at(&self, row: usize) -> Option<Instant> {
         let clock = &self.normaliser.clock;
@@ -880,10 +909,15 @@ impl<'b> Columns<'b> {
     /// Whether the goods are delivered.
     #[must_use]
     pub fn fulfilled(&self, row: usize) -> Option<bool> {
-        match self.normaliser.bound.fulfilled.get(self.raw, row)?.to_ascii_lowercase().as_str() {
-            "true" | "yes" | "y" | "1" => Some(true),
-            "false" | "no" | "n" | "0" => Some(false),
-            _ => None,
-        }
+        truth(&self.normaliser.bound.fulfilled.get(self.raw, row)?)
+    }
+}
+
+/// A yes-or-no word.
+fn truth(word: &str) -> Option<bool> {
+    match word.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "y" | "1" => Some(true),
+        "false" | "no" | "n" | "0" => Some(false),
+        _ => None,
     }
 }

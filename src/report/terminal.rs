@@ -1,8 +1,9 @@
 //! The first page on a terminal: plain text that a finance person reads without a manual.
 
+use tieout_kernel::code::Code;
 use unicode_width::UnicodeWidthStr as _;
 
-use super::summary::{Standing, Summary, TieOut};
+use super::summary::{CodeLine, Standing, Summary, TieOut};
 use crate::finding::Finding;
 use crate::job::Language;
 use crate::normalise::decimal_text;
@@ -129,14 +130,19 @@ impl Words {
             self.say("at risk", "风险金额"),
             String::new(),
         ]];
+        // Across currencies there is no amount: the table of differences has both sides'.
+        let amount = |code: &CodeLine, minor: i64| {
+            let one_currency = code.code != Code::CurrencyMismatch.word();
+            if one_currency { grouped(i128::from(minor), code.exponent) } else { "-".to_owned() }
+        };
         for code in &summary.codes {
             rows.push(vec![
                 code.severity.clone(),
                 code.code.clone(),
                 if self.chinese { code.label_zh.clone() } else { code.label_en.clone() },
                 grouped(i128::from(code.count), 0),
-                grouped(i128::from(code.exposure_minor), code.exponent),
-                grouped(i128::from(code.at_risk_minor), code.exponent),
+                amount(code, code.exposure_minor),
+                amount(code, code.at_risk_minor),
                 code.currency.clone(),
             ]);
         }

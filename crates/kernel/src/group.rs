@@ -71,12 +71,12 @@ impl<'g, 'r> Group<'g, 'r> {
     }
 
     /// Drops rows that are the same row again: equal bytes, or for a provider's rows equal number,
-    /// kind, status and amount (`taxonomy` §10.6). The first by place stays.
+    /// kind, status and amount (`taxonomy` §10.6). The earliest stays.
     pub(crate) fn collapse_replicas(&mut self, mut members: Vec<u32>) -> Vec<u32> {
         if members.len() < 2 {
             return members;
         }
-        members.sort_by_key(|&one| self.record(one).place);
+        members.sort_by_key(|&one| order(self.record(one)));
         let mut bytes_seen = HashSet::new();
         let mut numbers_seen = HashSet::new();
         let mut kept = Vec::with_capacity(members.len());
@@ -326,11 +326,11 @@ pub fn describe(
     let side = |is_ledger: bool| {
         let mut side: Vec<u32> =
             members.iter().copied().filter(|one| (record(one).book == Book::Ledger) == is_ledger).collect();
-        side.sort_by_key(|one| record(one).place);
+        side.sort_by_key(|one| order(record(one)));
         side
     };
     let (ledger, statement) = (side(true), side(false));
-    related.sort_by_key(|one| record(one).place);
+    related.sort_by_key(|one| order(record(one)));
     let sum = |side: &[u32]| side.iter().map(|one| record(one).effect()).sum::<Total>();
     let one_currency = code != Code::CurrencyMismatch && !codes.has(Code::CurrencyMismatch);
     let exposure = one_currency.then(|| sum(&statement) - sum(&ledger));

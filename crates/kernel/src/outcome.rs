@@ -48,9 +48,9 @@ pub struct Difference {
     pub notes: Notes,
     /// The pass that brought the records together; `None` for records without a partner.
     pub pass: Option<Pass>,
-    /// Ledger records in it, by place.
+    /// Ledger records in it, by time.
     pub ledger: Vec<u32>,
-    /// Statement records in it, by place.
+    /// Statement records in it, by time.
     pub statement: Vec<u32>,
     /// Records that explain it but end elsewhere: the good pair of a duplicate, netted halves.
     pub related: Vec<u32>,
