@@ -202,6 +202,7 @@ fn duplicates(books: &mut Books) {
     let (row, booking) = books.alipay_order(4_200);
     books.matched();
     books.end("statement", "REPLICA_ROW", 1);
+    books.plant("finding", "REPLICA_ROW", "alipay", "the same row is in the bill twice");
     books.alipay.extend([row.clone(), row]);
     books.ledger.push(booking);
 }

@@ -5,7 +5,9 @@ pub mod zip;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
 
 /// A row of a published table, by column.
 pub type Row = BTreeMap<String, String>;
@@ -27,9 +29,30 @@ pub fn tieout() -> Command {
     command
 }
 
-/// Runs the program and gives what it printed.
+/// Runs the program and gives what it printed. A program that does not come to an end is killed.
 pub fn output(arguments: &[&str]) -> Output {
-    tieout().args(arguments).output().unwrap()
+    let mut child =
+        tieout().args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let pid = child.id().to_string();
+    let (done, ended) = std::sync::mpsc::channel::<()>();
+    let guard = std::thread::spawn(move || {
+        if ended.recv_timeout(Duration::from_secs(60)) == Err(RecvTimeoutError::Timeout) {
+            Command::new("kill").args(["-9", &pid]).status().unwrap();
+        }
+    });
+    let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+    let errors = std::thread::spawn(move || read(stderr));
+    let stdout = read(stdout);
+    let output = Output { status: child.wait().unwrap(), stdout, stderr: errors.join().unwrap() };
+    drop(done);
+    guard.join().unwrap();
+    output
+}
+
+fn read(mut from: impl std::io::Read) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    from.read_to_end(&mut bytes).unwrap();
+    bytes
 }
 
 /// Standard output as text.

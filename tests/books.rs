@@ -1,0 +1,324 @@
+//! Random nights through the whole program, against the kernel's full rules on every record.
+//!
+//! `TIEOUT_NIGHTS` and `TIEOUT_SEED` choose how many and which; both are printed.
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+use tieout::job;
+use tieout::run::{Options, run};
+use tieout::store::Store;
+use tieout_kernel::calendar::Day;
+use tieout_kernel::currency::Currency;
+use tieout_kernel::key::event_key;
+use tieout_kernel::money::Minor;
+use tieout_kernel::outcome::Outcome;
+use tieout_kernel::pass::reconcile;
+use tieout_kernel::record::{Across, Book, Direction, Instant, Kind, Notes, Record, Status};
+
+use crate::support::{Published, Row, Workspace};
+
+const DATE: &str = "2026-11-20";
+/// 2026-11-20 as days since 1970.
+const DAY: i32 = 20_777;
+
+/// A row of either book.
+#[derive(Clone, Debug)]
+struct Draft {
+    kind: Kind,
+    status: Status,
+    amount: i64,
+    order: String,
+    event: String,
+    id: String,
+    party: String,
+    day: i32,
+    second: i64,
+    fee: i64,
+}
+
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        // SplitMix64.
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (mixed ^ (mixed >> 31)) % bound
+    }
+
+    fn one_of<T: Copy>(&mut self, from: &[T]) -> T {
+        from[usize::try_from(self.below(from.len() as u64)).unwrap()]
+    }
+
+    fn text(&mut self, from: &[&str]) -> String {
+        self.one_of(from).to_owned()
+    }
+
+    /// Rows of which keys, amounts, days and parties collide often. No two share their second.
+    fn book(&mut self, first_second: i64) -> Vec<Draft> {
+        let rows = self.below(24);
+        (0..rows)
+            .map(|at| Draft {
+                kind: self.one_of(&[Kind::Payment, Kind::Payment, Kind::Payment, Kind::Refund, Kind::Payout, Kind::Reversal]),
+                status: self.one_of(&[Status::Success, Status::Success, Status::Success, Status::Pending, Status::Failed, Status::Closed]),
+                amount: self.one_of(&[0, 1_000, 1_001, 1_500, 123_456]),
+                order: self.text(&["", "A", "B", "C", "D", "E"]),
+                event: self.text(&["", "", "R1", "R2"]),
+                id: self.text(&["", "T1", "T2", "T3", "T4"]),
+                party: self.text(&["", "6222020001", "6222****01", "6222020002"]),
+                day: DAY - i32::try_from(self.below(4)).unwrap(),
+                second: first_second + 2_i64.pow(u32::try_from(at % 14).unwrap()) * 2,
+                fee: self.one_of(&[0, 0, 6]),
+            })
+            .collect()
+    }
+}
+
+fn csv(drafts: &[Draft]) -> String {
+    let mut text = String::from("no,order,id,kind,amount,fee,status,party,at\n");
+    for draft in drafts {
+        let event = if matches!(draft.kind, Kind::Payment | Kind::Reversal) { "" } else { &draft.event };
+        let local = Day(draft.day);
+        let second = draft.second;
+        text += &format!(
+            "{event},{},{},{},{},{},{},{},{local} {:02}:{:02}:{:02}\n",
+            draft.order, draft.id, draft.kind, draft.amount, draft.fee, draft.status, draft.party,
+            second / 3_600, second / 60 % 60, second % 60
+        );
+    }
+    text
+}
+
+const JOB: &str = r#"
+job = "night"
+base_currency = "CNY"
+output = "out"
+[compare]
+fee = true
+counterparty = true
+[suspected_duplicates]
+enabled = false
+[matching]
+match_rate_records_min = 1000
+[[source]]
+name = "ledger"
+book = "ledger"
+format = "delimited"
+place = "ledger.csv"
+zone = "UTC"
+unit = "minor"
+sign = "by_kind"
+[source.columns]
+event_no = "no"
+order_no = "order"
+provider_txn_id = "id"
+kind = "kind"
+amount = "amount"
+fee = { column = "fee", charged = "positive" }
+currency = { always = "CNY" }
+status = "status"
+account = { always = "M" }
+counterparty = "party"
+occurred_at = "at"
+[[source]]
+name = "statement"
+book = "statement"
+format = "delimited"
+place = "statement.csv"
+account = "M"
+zone = "UTC"
+unit = "minor"
+sign = "by_kind"
+[source.columns]
+event_no = "no"
+order_no = "order"
+provider_txn_id = "id"
+kind = "kind"
+amount = "amount"
+fee = { column = "fee", charged = "positive" }
+currency = { always = "CNY" }
+status = "status"
+counterparty = "party"
+occurred_at = "at"
+"#;
+
+/// Runs a night and gives what it published, or why it did not.
+fn night(ledger: &[Draft], statement: &[Draft], threads: usize) -> Result<(Workspace, Published), String> {
+    let workspace = Workspace::new();
+    workspace.write("ledger.csv", csv(ledger));
+    workspace.write("statement.csv", csv(statement));
+    let path = workspace.write("job.toml", JOB);
+    let plan = job::load(&path).unwrap();
+    let date: jiff::civil::Date = DATE.parse().unwrap();
+    let options = Options { dry_run: false, now: date.tomorrow().unwrap().in_tz("UTC").unwrap().timestamp() };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+    let store = Store::new(None).unwrap();
+    pool.install(|| run(&store, &plan, date, &options)).map_err(|e| e.to_string())?;
+    let published = Published::current(&workspace.path("out"), "night", DATE).ok_or("nothing was published")?;
+    Ok((workspace, published))
+}
+
+/// The record of a draft, as the job declares it.
+fn record<'d>(draft: &'d Draft, book: Book, place: u64) -> Record<'d> {
+    let text = |text: &'d str| (!text.is_empty()).then_some(text);
+    let event = if matches!(draft.kind, Kind::Payment | Kind::Reversal) { None } else { text(&draft.event) };
+    let amount = Minor::new(draft.amount).unwrap();
+    Record {
+        book,
+        source: u16::from(book != Book::Ledger),
+        place,
+        content: content(draft),
+        account: "M",
+        kind: draft.kind,
+        direction: draft.kind.natural_direction().unwrap_or(Direction::In),
+        status: draft.status,
+        currency: Currency::iso("CNY").unwrap(),
+        principal: amount,
+        amount,
+        order_amount: None,
+        fee: Minor::new(-draft.fee),
+        tax: None,
+        net: None,
+        event_no: event,
+        order_no: text(&draft.order),
+        provider_txn_id: text(&draft.id),
+        original_txn_id: None,
+        counterparty: text(&draft.party),
+        occurred_at: Some(Instant((i64::from(draft.day) * 86_400 + draft.second) * 1_000_000)),
+        business_date: Some(Day(draft.day)),
+        closed_at: None,
+        fulfilled: None,
+        notes: Notes::NONE,
+        compared: &[],
+        across: Across::default(),
+    }
+}
+
+fn content(draft: &Draft) -> u64 {
+    csv(std::slice::from_ref(draft)).bytes().fold(14_695_981_039_346_656_037, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(1_099_511_628_211)
+    })
+}
+
+/// Code, number and exposure of every difference, and the number of matches.
+type Told = (BTreeMap<(String, String, String), u32>, u64);
+
+fn by_the_full_rules(ledger: &[Draft], statement: &[Draft]) -> Told {
+    let drafts = ledger.iter().map(|draft| (draft, Book::Ledger)).chain(statement.iter().map(|draft| (draft, Book::Statement)));
+    let mut records: Vec<Record> =
+        drafts.zip(0_u64..).map(|((draft, book), place)| record(draft, book, place)).collect();
+    let plan = job::load(&Workspace::new().write("job.toml", JOB)).unwrap();
+    mark(&mut records);
+    let outcomes = reconcile(&records, &plan.kernel_policy(Day(DAY)));
+    let mut told = Told::default();
+    for outcome in &outcomes {
+        match outcome {
+            Outcome::Match { .. } => told.1 += 1,
+            Outcome::Rest { .. } => {}
+            Outcome::Difference(difference) => {
+                let members: Vec<&Record> =
+                    difference.ledger.iter().chain(&difference.statement).map(|&at| &records[at as usize]).collect();
+                let number = members.iter().find_map(|record| event_key(record)).unwrap_or_default();
+                let exposure = difference.exposure.map_or(String::new(), |exposure| exposure.to_string());
+                *told.0.entry((difference.code.word().to_owned(), number.to_owned(), exposure)).or_default() += 1;
+            }
+        }
+    }
+    told
+}
+
+/// What an order's life says, computed the slow way: every order, every event, in order of time.
+fn mark(records: &mut [Record]) {
+    use tieout_kernel::code::{Code, Codes};
+    use tieout_kernel::money::Total;
+    let refunds = |records: &[Record], ledger: bool, order: &str| {
+        let of = records.iter().filter(|one| one.kind == Kind::Refund && one.order_no == Some(order));
+        u32::try_from(of.filter(|one| (one.book == Book::Ledger) == ledger).count()).unwrap()
+    };
+    let seen = records.to_vec();
+    for record in records.iter_mut() {
+        let Some(order) = record.order_no.filter(|_| record.kind == Kind::Refund) else { continue };
+        record.across.refunds_of_order = refunds(&seen, record.book == Book::Ledger, order);
+        let succeeded = |one: &&Record| one.book == Book::Statement && one.status == Status::Success && one.order_no == Some(order);
+        let captures: Vec<&Record> =
+            seen.iter().filter(succeeded).filter(|one| matches!(one.kind, Kind::Payment | Kind::Reversal)).collect();
+        if captures.is_empty() || record.book == Book::Ledger || record.status != Status::Success {
+            continue;
+        }
+        let captured: Total = captures.iter().map(|one| one.signed()).sum();
+        // One refund number counts once, at its first time.
+        let mut events: Vec<&Record> = seen.iter().filter(succeeded).filter(|one| one.kind == Kind::Refund).collect();
+        events.sort_by_key(|one| (one.occurred_at, one.principal));
+        let mut numbers: Vec<&str> = Vec::new();
+        let mut returned = Total::ZERO;
+        for event in events {
+            if let Some(number) = event.event_no {
+                if numbers.contains(&number) {
+                    continue;
+                }
+                numbers.push(number);
+            }
+            returned += event.principal;
+            if event.place == record.place && returned > captured {
+                record.across.codes = Codes::NONE.with(Code::OverRefund);
+            }
+        }
+    }
+}
+
+fn by_the_program(published: &Published) -> Told {
+    let mut told = Told::default();
+    for row in published.table("differences") {
+        let key = (row["code"].clone(), row["event_no"].clone(), row["exposure_minor"].clone());
+        *told.0.entry(key).or_default() += 1;
+    }
+    told.1 = published.summary()["matched"].as_u64().unwrap();
+    told
+}
+
+/// Rows of a table without what says where in a file they stood, sorted.
+fn without_places(rows: Vec<Row>) -> Vec<Row> {
+    let mut rows: Vec<Row> = rows
+        .into_iter()
+        .map(|row| row.into_iter().filter(|(name, _)| !name.ends_with("_rows") && !name.ends_with("_line")).collect())
+        .collect();
+    rows.sort();
+    rows
+}
+
+#[test]
+fn the_program_and_the_full_rules_come_to_the_same_in_any_order_and_on_any_threads() {
+    let number = |key: &str, default: u64| std::env::var(key).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
+    let (nights, seed) = (number("TIEOUT_NIGHTS", 400), number("TIEOUT_SEED", 20_261_120));
+    eprintln!("random nights: {nights} from seed {seed}");
+    (0..nights).into_par_iter().for_each(|round| {
+        let mut random = Random(seed.wrapping_add(round));
+        let (ledger, statement) = (random.book(3_600), random.book(3_601));
+        let said = |what: &str| format!("night {round} of seed {seed}: {what}\n{}\n{}", csv(&ledger), csv(&statement));
+        // Nights on which the extract is rightly refused: no record at all, or none of the day.
+        let Ok((_workspace, published)) = night(&ledger, &statement, 1) else { return };
+        if published.summary()["standing"] == "INCOMPLETE INPUT" {
+            return;
+        }
+        assert_eq!(by_the_program(&published), by_the_full_rules(&ledger, &statement), "{}", said("other rules"));
+
+        let (_other, threaded) = night(&ledger, &statement, 8).unwrap();
+        assert_eq!(published.files(), threaded.files(), "{}", said("other bytes on eight threads"));
+
+        let shuffled = |drafts: &[Draft]| {
+            let mut drafts = drafts.to_vec();
+            drafts.reverse();
+            let middle = drafts.len() / 2;
+            drafts.rotate_left(middle);
+            drafts
+        };
+        let (_third, turned) = night(&shuffled(&ledger), &shuffled(&statement), 2).unwrap();
+        for table in ["differences", "matches", "summary", "findings"] {
+            let (straight, turned) = (without_places(published.table(table)), without_places(turned.table(table)));
+            assert_eq!(straight, turned, "{}", said(&format!("other {table} in another order of rows")));
+        }
+    });
+}

@@ -1,0 +1,192 @@
+//! Published whole or not at all, once, and readable by whoever follows the last commit.
+
+use std::collections::BTreeSet;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::support::{Published, Workspace, output, run_job, stderr, tieout};
+
+const DATE: &str = "2026-11-20";
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn commits(workspace: &Workspace) -> Vec<(String, Vec<u8>)> {
+    let folder = workspace.path(&format!("out/shop/dt={DATE}/_commits"));
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut commits: Vec<(String, Vec<u8>)> = entries
+        .map(|entry| entry.unwrap())
+        .map(|entry| (entry.file_name().into_string().unwrap(), std::fs::read(entry.path()).unwrap()))
+        .collect();
+    commits.sort();
+    commits
+}
+
+#[test]
+fn a_run_holds_every_table_and_its_manifest_tells_their_hashes() {
+    let workspace = Workspace::of_project();
+    run_job(&workspace.job("shop"), DATE);
+    let published = workspace.published("shop", DATE);
+    let files = published.files();
+    let manifest: serde_json::Value = serde_json::from_slice(&files["manifest.json"]).unwrap();
+    let mut listed = BTreeSet::from(["manifest.json".to_owned()]);
+    for output in manifest["outputs"].as_array().unwrap() {
+        let name = output["name"].as_str().unwrap();
+        assert_eq!(output["sha256"], sha256(&files[name]), "{name}");
+        assert_eq!(output["size"], files[name].len(), "{name}");
+        listed.insert(name.to_owned());
+    }
+    assert_eq!(listed, files.keys().cloned().collect::<BTreeSet<_>>());
+    for table in ["differences", "matches", "rejects", "findings", "inputs", "summary"] {
+        assert!(listed.contains(&format!("{table}.parquet")) && listed.contains(&format!("{table}.csv")), "{table}");
+    }
+    let (_, commit) = commits(&workspace).pop().unwrap();
+    let commit: serde_json::Value = serde_json::from_slice(&commit).unwrap();
+    assert_eq!(commit["manifest_sha256"], sha256(&files["manifest.json"]));
+}
+
+#[test]
+fn what_people_open_is_marked_guarded_and_copied_to_current() {
+    let workspace = Workspace::of_project();
+    run_job(&workspace.job("shop"), DATE);
+    for name in ["differences.people.csv", "summary.people.csv"] {
+        let copy = std::fs::read(workspace.path(&format!("out/shop/dt={DATE}/current/{name}"))).unwrap();
+        assert_eq!(copy, workspace.published("shop", DATE).files()[name]);
+        assert!(copy.starts_with("\u{feff}".as_bytes()), "a byte-order mark, so that Excel reads UTF-8");
+    }
+}
+
+#[test]
+fn parquet_and_csv_say_the_same() {
+    use arrow_array::cast::AsArray as _;
+    use arrow_array::types::Int64Type;
+    use arrow_array::{Array as _, RecordBatch};
+    let workspace = Workspace::of_project();
+    run_job(&workspace.job("shop"), DATE);
+    let published = workspace.published("shop", DATE);
+    let file = std::fs::File::open(published.folder.join("differences.parquet")).unwrap();
+    let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+    let version = reader.metadata().file_metadata().key_value_metadata().unwrap();
+    assert!(version.iter().any(|pair| pair.key == "tieout.schema" && pair.value.as_deref() == Some("differences/1")));
+    let batches: Vec<RecordBatch> = reader.build().unwrap().map(|batch| batch.unwrap()).collect();
+    let rows = published.table("differences");
+    let mut at = 0;
+    for batch in &batches {
+        let ids = batch.column_by_name("difference_id").unwrap().as_string::<i32>();
+        let exposures = batch.column_by_name("exposure_minor").unwrap().as_primitive::<Int64Type>();
+        for row in 0..batch.num_rows() {
+            let exposure = if exposures.is_null(row) { String::new() } else { exposures.value(row).to_string() };
+            assert_eq!((ids.value(row), &exposure), (rows[at]["difference_id"].as_str(), &rows[at]["exposure_minor"]));
+            at += 1;
+        }
+    }
+    assert_eq!(at, rows.len());
+    assert!(at > 30);
+}
+
+#[test]
+fn the_same_run_again_publishes_nothing_new() {
+    let workspace = Workspace::of_project();
+    run_job(&workspace.job("shop"), DATE);
+    let (first, files) = (commits(&workspace), workspace.published("shop", DATE).files());
+    let again = output(&["run", workspace.job("shop").to_str().unwrap(), "--date", DATE]);
+    assert_eq!(again.status.code(), Some(0));
+    assert!(stderr(&again).contains("already published"), "{}", stderr(&again));
+    assert_eq!(commits(&workspace), first);
+    assert_eq!(workspace.published("shop", DATE).files(), files);
+    // From nothing again: the same bytes.
+    std::fs::remove_dir_all(workspace.path("out")).unwrap();
+    run_job(&workspace.job("shop"), DATE);
+    assert_eq!(workspace.published("shop", DATE).files(), files);
+}
+
+#[test]
+fn another_statement_is_another_commit() {
+    let workspace = Workspace::of_project();
+    run_job(&workspace.job("acme"), DATE);
+    let first = workspace.published("acme", DATE);
+    let statement = workspace.path(&format!("sample_data/{DATE}/acme_statement.csv"));
+    let mut bytes = std::fs::read(&statement).unwrap();
+    let row_end = bytes.iter().rposition(|&byte| byte == b'\n').unwrap();
+    let last_row = bytes[..row_end].iter().rposition(|&byte| byte == b'\n').unwrap() + 1;
+    bytes.truncate(last_row);
+    std::fs::write(&statement, bytes).unwrap();
+    run_job(&workspace.job("acme"), DATE);
+    let second = workspace.published("acme", DATE);
+    assert_ne!(first.folder, second.folder);
+    assert!(first.folder.join("manifest.json").exists(), "what was published stays");
+    let folder = workspace.path(&format!("out/acme/dt={DATE}/_commits"));
+    let commit = |name: &str| std::fs::read(folder.join(name)).unwrap();
+    let latest: serde_json::Value = serde_json::from_slice(&commit("000002.json")).unwrap();
+    assert_eq!(latest["previous_sha256"], sha256(&commit("000001.json")));
+}
+
+#[test]
+fn runs_at_the_same_time_publish_once() {
+    for round in 0..3 {
+        let workspace = Workspace::of_project();
+        let job = workspace.job("shop");
+        let children: Vec<_> = (0..8)
+            .map(|_| {
+                let mut command = tieout();
+                command.args(["run", job.to_str().unwrap(), "--date", DATE]);
+                command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::piped()).spawn().unwrap()
+            })
+            .collect();
+        for child in children {
+            let output = child.wait_with_output().unwrap();
+            assert_eq!(output.status.code(), Some(0), "round {round}: {}", stderr(&output));
+        }
+        assert_eq!(commits(&workspace).len(), 1, "round {round}");
+    }
+}
+
+#[test]
+fn a_failed_run_leaves_nothing_and_the_next_one_heals() {
+    let workspace = Workspace::of_project();
+    // Where the output should be there is a file.
+    workspace.write("out", "in the way");
+    let failed = output(&["run", workspace.job("shop").to_str().unwrap(), "--date", DATE]);
+    assert_eq!(failed.status.code(), Some(40), "{}", stderr(&failed));
+    assert!(Published::current(&workspace.path("out"), "shop", DATE).is_none());
+    std::fs::remove_file(workspace.path("out")).unwrap();
+    run_job(&workspace.job("shop"), DATE);
+    assert_eq!(commits(&workspace).len(), 1);
+}
+
+#[test]
+fn threads_change_nothing() {
+    let workspace = Workspace::of_project();
+    let mut files = Vec::new();
+    for threads in ["1", "8"] {
+        let job = workspace.job("shop");
+        let output = output(&["run", job.to_str().unwrap(), "--date", DATE, "--threads", threads]);
+        assert_eq!(output.status.code(), Some(0));
+        files.push(workspace.published("shop", DATE).files());
+        std::fs::remove_dir_all(workspace.path("out")).unwrap();
+    }
+    assert_eq!(files[0], files[1]);
+}
+
+#[test]
+fn a_run_with_an_output_place_beside_it_has_the_same_identity() {
+    let workspace = Workspace::of_project();
+    run_job(&workspace.job("shop"), DATE);
+    let run = |workspace: &Workspace| workspace.published("shop", DATE).folder.file_name().unwrap().to_owned();
+    let elsewhere = Workspace::of_project();
+    run_job(&elsewhere.job("shop"), DATE);
+    assert_eq!(run(&workspace), run(&elsewhere), "the machine and the folder are no part of it");
+}
+
+#[test]
+fn the_exit_code_tells_that_people_are_needed() {
+    let workspace = Workspace::of_project();
+    let job = workspace.job("shop");
+    let policy = workspace.path("jobs/policy/china.toml");
+    let text = std::fs::read_to_string(&policy).unwrap();
+    std::fs::write(&policy, text.replace("alert_tier = \"never\"\n", "")).unwrap();
+    assert_eq!(run_job(&job, DATE), 10);
+    // The same result once more needs nobody new.
+    assert_eq!(run_job(&job, DATE), 0);
+}
