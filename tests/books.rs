@@ -62,8 +62,22 @@ impl Random {
         let rows = self.below(24);
         (0..rows)
             .map(|at| Draft {
-                kind: self.one_of(&[Kind::Payment, Kind::Payment, Kind::Payment, Kind::Refund, Kind::Payout, Kind::Reversal]),
-                status: self.one_of(&[Status::Success, Status::Success, Status::Success, Status::Pending, Status::Failed, Status::Closed]),
+                kind: self.one_of(&[
+                    Kind::Payment,
+                    Kind::Payment,
+                    Kind::Payment,
+                    Kind::Refund,
+                    Kind::Payout,
+                    Kind::Reversal,
+                ]),
+                status: self.one_of(&[
+                    Status::Success,
+                    Status::Success,
+                    Status::Success,
+                    Status::Pending,
+                    Status::Failed,
+                    Status::Closed,
+                ]),
                 amount: self.one_of(&[0, 1_000, 1_001, 1_500, 123_456]),
                 order: self.text(&["", "A", "B", "C", "D", "E"]),
                 event: self.text(&["", "", "R1", "R2"]),
@@ -85,8 +99,16 @@ fn csv(drafts: &[Draft]) -> String {
         let second = draft.second;
         text += &format!(
             "{event},{},{},{},{},{},{},{},{local} {:02}:{:02}:{:02}\n",
-            draft.order, draft.id, draft.kind, draft.amount, draft.fee, draft.status, draft.party,
-            second / 3_600, second / 60 % 60, second % 60
+            draft.order,
+            draft.id,
+            draft.kind,
+            draft.amount,
+            draft.fee,
+            draft.status,
+            draft.party,
+            second / 3_600,
+            second / 60 % 60,
+            second % 60
         );
     }
     text
@@ -198,16 +220,17 @@ fn record<'d>(draft: &'d Draft, book: Book, place: u64) -> Record<'d> {
 }
 
 fn content(draft: &Draft) -> u64 {
-    csv(std::slice::from_ref(draft)).bytes().fold(14_695_981_039_346_656_037, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(1_099_511_628_211)
-    })
+    csv(std::slice::from_ref(draft))
+        .bytes()
+        .fold(14_695_981_039_346_656_037, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(1_099_511_628_211))
 }
 
 /// Code, number and exposure of every difference, and the number of matches.
 type Told = (BTreeMap<(String, String, String), u32>, u64);
 
 fn by_the_full_rules(ledger: &[Draft], statement: &[Draft]) -> Told {
-    let drafts = ledger.iter().map(|draft| (draft, Book::Ledger)).chain(statement.iter().map(|draft| (draft, Book::Statement)));
+    let drafts =
+        ledger.iter().map(|draft| (draft, Book::Ledger)).chain(statement.iter().map(|draft| (draft, Book::Statement)));
     let mut records: Vec<Record> =
         drafts.zip(0_u64..).map(|((draft, book), place)| record(draft, book, place)).collect();
     let plan = job::load(&Workspace::new().write("job.toml", JOB)).unwrap();
@@ -242,7 +265,8 @@ fn mark(records: &mut [Record]) {
     for record in records.iter_mut() {
         let Some(order) = record.order_no.filter(|_| record.kind == Kind::Refund) else { continue };
         record.across.refunds_of_order = refunds(&seen, record.book == Book::Ledger, order);
-        let succeeded = |one: &&Record| one.book == Book::Statement && one.status == Status::Success && one.order_no == Some(order);
+        let succeeded =
+            |one: &&Record| one.book == Book::Statement && one.status == Status::Success && one.order_no == Some(order);
         let captures: Vec<&Record> =
             seen.iter().filter(succeeded).filter(|one| matches!(one.kind, Kind::Payment | Kind::Reversal)).collect();
         if captures.is_empty() || record.book == Book::Ledger || record.status != Status::Success {
@@ -291,7 +315,8 @@ fn without_places(rows: Vec<Row>) -> Vec<Row> {
 
 #[test]
 fn the_program_and_the_full_rules_come_to_the_same_in_any_order_and_on_any_threads() {
-    let number = |key: &str, default: u64| std::env::var(key).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
+    let number =
+        |key: &str, default: u64| std::env::var(key).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
     let (nights, seed) = (number("TIEOUT_NIGHTS", 400), number("TIEOUT_SEED", 20_261_120));
     eprintln!("random nights: {nights} from seed {seed}");
     (0..nights).into_par_iter().for_each(|round| {

@@ -60,8 +60,14 @@ fn matched(row: &Row) -> String {
     let flags = if row["flags"].is_empty() { String::new() } else { format!(" [{}]", row["flags"]) };
     format!(
         "{}:{} = {}:{}  {} {} {} {}{flags}",
-        row["statement_file"], row["statement_line"], row["ledger_file"], row["ledger_line"], row["pass"], row["kind"],
-        row["currency"], row["amount"]
+        row["statement_file"],
+        row["statement_line"],
+        row["ledger_file"],
+        row["ledger_line"],
+        row["pass"],
+        row["kind"],
+        row["currency"],
+        row["amount"]
     )
 }
 
@@ -91,7 +97,10 @@ fn difference(row: &Row) -> String {
 
 fn finding(row: &Row) -> String {
     let blocks = if row["blocks"] == "true" { " BLOCKS" } else { "" };
-    format!("{} {}{blocks} {} {}:{} {}", row["severity"], row["code"], row["source"], row["file"], row["line"], row["message"])
+    format!(
+        "{} {}{blocks} {} {}:{} {}",
+        row["severity"], row["code"], row["source"], row["file"], row["line"], row["message"]
+    )
 }
 
 fn reject(row: &Row) -> String {

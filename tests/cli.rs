@@ -125,7 +125,10 @@ fn formats_and_completions_are_listed() {
 #[test]
 fn compare_tells_counts_and_amounts_by_code() {
     let workspace = Workspace::new();
-    let ledger = workspace.write("l.csv", "id,sum,status,fee\nA1,100.00,SUCCESS,0.60\nA2,30.00,SUCCESS,0.18\nA3,5.00,SUCCESS,0.03\nA4,1.00,PENDING,0\n");
+    let ledger = workspace.write(
+        "l.csv",
+        "id,sum,status,fee\nA1,100.00,SUCCESS,0.60\nA2,30.00,SUCCESS,0.18\nA3,5.00,SUCCESS,0.03\nA4,1.00,PENDING,0\n",
+    );
     let statement =
         workspace.write("s.jsonl", "{\"no\":\"A1\",\"sum\":100.00,\"status\":\"SUCCESS\",\"fee\":0.60}\n{\"no\":\"A2\",\"sum\":30.5,\"status\":\"SUCCESS\",\"fee\":0.18}\n{\"no\":\"A9\",\"sum\":7,\"status\":\"SUCCESS\",\"fee\":0}\n{\"no\":\"A4\",\"sum\":1,\"status\":\"SUCCESS\",\"fee\":0}\n");
     let out = workspace.path("out");
@@ -150,7 +153,10 @@ fn compare_tells_counts_and_amounts_by_code() {
     let mut keys: Vec<&String> = value.as_object().unwrap().keys().collect();
     keys.sort();
     assert_eq!(keys, ["codes", "ledger_records", "matched", "statement_records"]);
-    assert_eq!((&value["ledger_records"], &value["statement_records"], &value["matched"]), (&4.into(), &4.into(), &1.into()));
+    assert_eq!(
+        (&value["ledger_records"], &value["statement_records"], &value["matched"]),
+        (&4.into(), &4.into(), &1.into())
+    );
     let codes: Vec<String> = value["codes"]
         .as_array()
         .unwrap()

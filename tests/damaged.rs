@@ -37,14 +37,8 @@ const CSV: &str = "no,order,kind,amount,currency,status,at\n\
     RF0001,SR0001,REFUND,25.00,CNY,SUCCESS,2026-11-20 15:00:00\n";
 
 fn fixtures() -> Vec<Fixture> {
-    let provider = |format, file, bytes: Vec<u8>, account| Fixture {
-        format,
-        file,
-        bytes,
-        account,
-        more: "",
-        knows_its_end: true,
-    };
+    let provider =
+        |format, file, bytes: Vec<u8>, account| Fixture { format, file, bytes, account, more: "", knows_its_end: true };
     let wechat = |kind, is_legacy| {
         let bill = WechatBill { kind, is_legacy };
         wechat_trade(WECHAT, bill, &wechat_rows(bill)).into_bytes()
@@ -58,14 +52,23 @@ fn fixtures() -> Vec<Fixture> {
     vec![
         provider("alipay.trade", "alipay.csv.zip", alipay_zip(ALIPAY, DATE, &alipay_rows()), ALIPAY),
         provider("alipay.trade", "alipay.csv", gbk(&alipay_trade(ALIPAY, DATE, &alipay_rows())), ALIPAY),
-        provider("alipay.fundflow", "fund.csv", gbk(&alipay_fund(ALIPAY, DATE, 1_000_000, &alipay_fund_rows())), ALIPAY),
+        provider(
+            "alipay.fundflow",
+            "fund.csv",
+            gbk(&alipay_fund(ALIPAY, DATE, 1_000_000, &alipay_fund_rows())),
+            ALIPAY,
+        ),
         provider("wechat.trade", "all.csv", wechat(WechatKind::All, false), WECHAT),
         provider("wechat.trade", "success.csv", wechat(WechatKind::Success, false), WECHAT),
         provider("wechat.trade", "refund.csv", wechat(WechatKind::Refund, false), WECHAT),
         provider("wechat.trade", "legacy.csv", wechat(WechatKind::All, true), WECHAT),
         provider("wechat.fundflow", "fund.csv", wechat_fund(100_000, &wechat_fund_rows()).into_bytes(), WECHAT),
         Fixture { more: COLUMNS, knows_its_end: false, ..provider("delimited", "psp.csv", CSV.into(), "M1") },
-        Fixture { more: COLUMNS, knows_its_end: false, ..provider("jsonl", "psp.jsonl", json.collect::<String>().into(), "M1") },
+        Fixture {
+            more: COLUMNS,
+            knows_its_end: false,
+            ..provider("jsonl", "psp.jsonl", json.collect::<String>().into(), "M1")
+        },
     ]
 }
 
@@ -115,7 +118,14 @@ fn ledger(fixture: &Fixture) -> String {
         }
         // A payment and the revocation that undoes it have one number each, as in the bill.
         let wanted = [
-            "event_no", "order_no", "provider_txn_id", "kind", "order_amount_minor", "currency", "status", "account",
+            "event_no",
+            "order_no",
+            "provider_txn_id",
+            "kind",
+            "order_amount_minor",
+            "currency",
+            "status",
+            "account",
             "occurred_at",
         ];
         let kept: serde_json::Map<String, serde_json::Value> =
@@ -335,7 +345,9 @@ fn mutations_never_panic() {
             let path = workspace.write(&format!("{round}.csv"), &bytes);
             // Either answer is right, as long as there is one.
             match sniff(&store, &path, "file") {
-                Ok(sniffed) => assert!(serde_json::from_str::<BTreeMap<String, serde_json::Value>>(&sniffed.json_line()).is_ok()),
+                Ok(sniffed) => {
+                    assert!(serde_json::from_str::<BTreeMap<String, serde_json::Value>>(&sniffed.json_line()).is_ok())
+                }
                 Err(e) => assert!(!e.to_string().is_empty()),
             }
         }

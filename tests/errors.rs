@@ -87,7 +87,8 @@ fn every_reason_for_a_reject_is_shown_with_its_address() {
          [[source]]\nname = \"ledger\"\nbook = \"ledger\"\nformat = \"delimited\"\nplace = \"psp.csv\"\n{}",
         columns(indicator),
         columns("sign = \"signed\"\n"),
-        columns("sign = \"signed\"\n").replace("[source.columns]\n", "[source.columns]\naccount = { always = \"M1\" }\nfulfilled = \"sent\"\n")
+        columns("sign = \"signed\"\n")
+            .replace("[source.columns]\n", "[source.columns]\naccount = { always = \"M1\" }\nfulfilled = \"sent\"\n")
     );
     let path = workspace.write("job.toml", job);
     run_job(&path, "2026-03-08");

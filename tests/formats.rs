@@ -54,7 +54,8 @@ pub fn wechat_rows(bill: WechatBill) -> Vec<WechatRow> {
         row.refund_status = status;
         row
     };
-    let refunds = [refund(1, "SUCCESS", 1_000), refund(2, "PROCESSING", 500), refund(3, "FAIL", 700), refund(4, "CHANGE", 800)];
+    let refunds =
+        [refund(1, "SUCCESS", 1_000), refund(2, "PROCESSING", 500), refund(3, "FAIL", 700), refund(4, "CHANGE", 800)];
     let revoked = WechatRow::revoked(&paid, &at("08:00:30"));
     match bill.kind {
         WechatKind::All => [vec![paid, coupon], refunds.to_vec(), vec![revoked]].concat(),
@@ -112,7 +113,10 @@ fn golden() -> Vec<(String, Vec<u8>)> {
         ("alipay_fund_newest_first.csv".to_owned(), newest_first().into_bytes()),
         ("wechat_fund.csv".to_owned(), wechat_fund(100_000, &wechat_fund_rows()).into_bytes()),
         ("wechat_fund_with_blank_lines.csv".to_owned(), blank_lines().into_bytes()),
-        ("wechat_trade_all.csv.gz".to_owned(), gzip(wechat_trade(WECHAT, WECHAT_ALL, &wechat_rows(WECHAT_ALL)).as_bytes())),
+        (
+            "wechat_trade_all.csv.gz".to_owned(),
+            gzip(wechat_trade(WECHAT, WECHAT_ALL, &wechat_rows(WECHAT_ALL)).as_bytes()),
+        ),
     ];
     for (name, kind) in [("all", WechatKind::All), ("success", WechatKind::Success), ("refund", WechatKind::Refund)] {
         for (generation, is_legacy) in [("", false), ("_legacy", true)] {
@@ -252,8 +256,15 @@ fn a_floating_point_amount_is_refused() {
     let ledger = workspace.write("ledger.parquet", file);
     let statement = workspace.write("statement.csv", "order_no,amount\nA1,0.29\nA2,0.57\n");
     let out = workspace.path("out");
-    let arguments =
-        ["compare", ledger.to_str().unwrap(), statement.to_str().unwrap(), "--key", "order_no", "--out", out.to_str().unwrap()];
+    let arguments = [
+        "compare",
+        ledger.to_str().unwrap(),
+        statement.to_str().unwrap(),
+        "--key",
+        "order_no",
+        "--out",
+        out.to_str().unwrap(),
+    ];
     let output = output(&arguments);
     assert_eq!(output.status.code(), Some(21), "{}{}", stdout(&output), crate::support::stderr(&output));
     let rejects = std::fs::read_to_string(out.join("rejects.csv")).unwrap();
@@ -267,13 +278,13 @@ fn the_type_of_a_column_changes_nothing() {
     let minutes = [1_795_140_000_000_i64, 1_795_140_060_000, 1_795_140_120_000];
     let text: ArrayRef = Arc::new(StringArray::from(orders.to_vec()));
     let large: ArrayRef = Arc::new(LargeStringArray::from(orders.to_vec()));
-    let dictionary: ArrayRef = Arc::new(orders.iter().copied().collect::<DictionaryArray<arrow_array::types::Int32Type>>());
+    let dictionary: ArrayRef =
+        Arc::new(orders.iter().copied().collect::<DictionaryArray<arrow_array::types::Int32Type>>());
     let decimal = |precision, scale, values: Vec<i128>| -> ArrayRef {
         Arc::new(Decimal128Array::from(values).with_precision_and_scale(precision, scale).unwrap())
     };
-    let time = |zone: &str| -> ArrayRef {
-        Arc::new(TimestampMillisecondArray::from(minutes.to_vec()).with_timezone(zone))
-    };
+    let time =
+        |zone: &str| -> ArrayRef { Arc::new(TimestampMillisecondArray::from(minutes.to_vec()).with_timezone(zone)) };
     let minor: PrimitiveArray<Int64Type> = Int64Array::from(vec![1_000, 2_050, 3_000]);
     let small = Int32Array::from(vec![1_000, 2_050, 3_000]);
     let table = |orders: &ArrayRef, amount: ArrayRef, at: ArrayRef| {
@@ -286,7 +297,8 @@ fn the_type_of_a_column_changes_nothing() {
         ("major", table(&text, decimal(30, 5, vec![1_000_000, 2_050_000, 3_000_000]), time("UTC"))),
         ("major", table(&text, Arc::new(StringArray::from(vec!["10.00", " 20.50", "30"])), time("UTC"))),
     ];
-    let statement = "no,amount,at\nA1,10.00,2026-11-20T02:40:00Z\nA2,20.51,2026-11-20T02:41:00Z\nA4,40.00,2026-11-20T02:42:00Z\n";
+    let statement =
+        "no,amount,at\nA1,10.00,2026-11-20T02:40:00Z\nA2,20.51,2026-11-20T02:41:00Z\nA4,40.00,2026-11-20T02:42:00Z\n";
     let mut told = Vec::new();
     for (unit, ledger) in variants {
         let workspace = Workspace::new();

@@ -265,10 +265,13 @@ fn read_header(format: Format, line: &str, file: &str, number: u64) -> (Vec<Stri
 }
 
 fn truncated(file: &str, missing: &[String]) -> Finding {
-    Finding::new(Code::StatementTruncated, format!("the file is cut off; missing or incomplete: {}", missing.join(", ")))
-        .of_file(file)
-        .hint("fetch the bill again; it ends with 列表结束, the totals and 导出时间")
-        .blocking()
+    Finding::new(
+        Code::StatementTruncated,
+        format!("the file is cut off; missing or incomplete: {}", missing.join(", ")),
+    )
+    .of_file(file)
+    .hint("fetch the bill again; it ends with 列表结束, the totals and 导出时间")
+    .blocking()
 }
 
 fn read_trailer(file: &mut OpenFile, name: &str, lines: &[&str], began: bool) {

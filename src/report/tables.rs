@@ -48,7 +48,9 @@ pub fn numbered<'o>(job: &str, reconciled: &'o Reconciled<'_>) -> Vec<Numbered<'
         // rows say decides which is the first, so the order of the input does not.
         differences.sort_by_cached_key(|difference| contents(difference, &reconciled.records));
         let numbered = (0_u32..).zip(differences);
-        all.extend(numbered.map(|(occurrence, difference)| Numbered { id: difference_id(&base, occurrence), difference }));
+        all.extend(
+            numbered.map(|(occurrence, difference)| Numbered { id: difference_id(&base, occurrence), difference }),
+        );
     }
     all.par_sort_by(|a, b| {
         let key = |one: &Numbered<'_>| (one.difference.severity, one.difference.code);

@@ -79,13 +79,8 @@ impl Acme {
     }
 
     fn note(&mut self, what: &'static str, code: &str, number: &str, story: &str) {
-        let planted = Planted {
-            job: "acme",
-            what,
-            code: code.to_owned(),
-            number: number.to_owned(),
-            story: story.to_owned(),
-        };
+        let planted =
+            Planted { job: "acme", what, code: code.to_owned(), number: number.to_owned(), story: story.to_owned() };
         self.planted.push(planted);
     }
 
@@ -198,7 +193,12 @@ fn money_and_fees(acme: &mut Acme) {
     for _ in 0..2 {
         let event = acme.event("PAYMENT", 4_500, true);
         let fee = event.fee;
-        acme.differing("AMOUNT_SCALE", event, |theirs| (theirs.gross, theirs.fee) = (450_000, fee), "euros sent as cents");
+        acme.differing(
+            "AMOUNT_SCALE",
+            event,
+            |theirs| (theirs.gross, theirs.fee) = (450_000, fee),
+            "euros sent as cents",
+        );
     }
     acme.note("finding", "AMOUNT_SCALE", "acme", "two amounts a hundred times too large");
     let event = acme.event("PAYMENT", 8_000, true);
@@ -246,7 +246,12 @@ fn payouts(acme: &mut Acme) {
     acme.statement.push(again);
     let event = acme.event("PAYOUT", 66_000, false);
     let stranger = "FR1420041010050500013M02606".to_owned();
-    acme.differing("BENEFICIARY_MISMATCH", event, |theirs| theirs.party = stranger, "paid to another account than ordered");
+    acme.differing(
+        "BENEFICIARY_MISMATCH",
+        event,
+        |theirs| theirs.party = stranger,
+        "paid to another account than ordered",
+    );
 }
 
 fn disputes_and_reserves(acme: &mut Acme) {

@@ -59,7 +59,11 @@ fn ledger_parquet(rows: &[LedgerRow]) -> Vec<u8> {
         ("buyer", text(|row| row.buyer.as_deref()), true),
         ("created_at", instants(|row| Some(&row.created_at)), false),
         ("closed_at", instants(|row| row.closed_at.as_deref()), true),
-        ("delivered", Arc::new(rows.iter().map(|row| Some(row.delivered)).collect::<BooleanArray>()) as ArrayRef, false),
+        (
+            "delivered",
+            Arc::new(rows.iter().map(|row| Some(row.delivered)).collect::<BooleanArray>()) as ArrayRef,
+            false,
+        ),
         ("provider_txn_id", text(|row| row.provider_txn_id.as_deref()), true),
     ])
     .unwrap();
@@ -87,9 +91,9 @@ fn manifest(shop: &Books) -> Vec<u8> {
 
 fn planted_csv(planted: &[Planted]) -> Vec<u8> {
     let mut lines = vec!["job,what,code,number,story".to_owned()];
-    lines.extend(planted.iter().map(|one| {
-        format!("{},{},{},{},\"{}\"", one.job, one.what, one.code, one.number, one.story)
-    }));
+    lines.extend(
+        planted.iter().map(|one| format!("{},{},{},{},\"{}\"", one.job, one.what, one.code, one.number, one.story)),
+    );
     (lines.join("\n") + "\n").into_bytes()
 }
 
@@ -182,8 +186,14 @@ fn the_sample_shows_every_code_that_these_inputs_can_show() {
     let of_groups = Code::ALL.iter().filter(|code| !matches!(code.family(), 'A'));
     let states = ["TIMING_PENDING", "LATE_MATCHED", "OUT_OF_SCOPE_ROW", "REPLICA_ROW", "LEDGER_STATUS_SUPERSEDED"];
     let of_batches = [
-        "SETTLEMENT_MISSING", "SETTLEMENT_SHORT", "SETTLEMENT_OVER", "SETTLEMENT_ROUNDING", "BATCH_COMPOSITION",
-        "SETTLEMENT_UNALLOCATED", "NEGATIVE_CARRY", "BALANCE_BREAK",
+        "SETTLEMENT_MISSING",
+        "SETTLEMENT_SHORT",
+        "SETTLEMENT_OVER",
+        "SETTLEMENT_ROUNDING",
+        "BATCH_COMPOSITION",
+        "SETTLEMENT_UNALLOCATED",
+        "NEGATIVE_CARRY",
+        "BALANCE_BREAK",
     ];
     let missing: Vec<&str> = of_groups
         .map(|code| code.word())

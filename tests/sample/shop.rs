@@ -110,7 +110,13 @@ fn amounts(books: &mut Books) {
     let (mut row, booking) = books.wechat_order(10_000);
     row.settled -= 800;
     row.fee = fee_of(row.settled);
-    books.differs("DISCOUNT_ATTRIBUTION", &row.order_no, 1, 1, "a coupon of the shop's own: eight yuan less are settled");
+    books.differs(
+        "DISCOUNT_ATTRIBUTION",
+        &row.order_no,
+        1,
+        1,
+        "a coupon of the shop's own: eight yuan less are settled",
+    );
     books.wechat.push(row);
     books.ledger.push(booking);
 }
@@ -186,7 +192,13 @@ fn duplicates(books: &mut Books) {
     booking_again.created_at = format!("{DATE} 21:42:00");
     booking_again.provider_txn_id = Some(row_again.trade_no.clone());
     books.matched();
-    books.differs("DUPLICATE_BOTH", &row.order_no, 1, 1, "paid twice and booked twice: the books agree, the customer does not");
+    books.differs(
+        "DUPLICATE_BOTH",
+        &row.order_no,
+        1,
+        1,
+        "paid twice and booked twice: the books agree, the customer does not",
+    );
     books.alipay.extend([row, row_again]);
     books.ledger.extend([booking, booking_again]);
 
@@ -195,7 +207,13 @@ fn duplicates(books: &mut Books) {
     second.buyer.clone_from(&first.buyer);
     second_booking.buyer.clone_from(&first_booking.buyer);
     books.matched();
-    books.differs("SUSPECTED_DUPLICATE", &second.order_no, 1, 1, "the same buyer and amount within minutes, another order");
+    books.differs(
+        "SUSPECTED_DUPLICATE",
+        &second.order_no,
+        1,
+        1,
+        "the same buyer and amount within minutes, another order",
+    );
     books.alipay.extend([first, second]);
     books.ledger.extend([first_booking, second_booking]);
 
@@ -225,7 +243,13 @@ fn parties(books: &mut Books) {
     booking.status = "REFUNDED";
     refund_booking.buyer = Some("*远(137****4471)".to_owned());
     books.matched();
-    books.differs("BENEFICIARY_MISMATCH", &refund.refund_no, 1, 1, "the refund went to another account than the ledger names");
+    books.differs(
+        "BENEFICIARY_MISMATCH",
+        &refund.refund_no,
+        1,
+        1,
+        "the refund went to another account than the ledger names",
+    );
     books.alipay.extend([row, refund]);
     books.ledger.extend([booking, refund_booking]);
 }
@@ -237,7 +261,13 @@ fn refunds(books: &mut Books) {
     booking.status = "PART_REFUNDED";
     books.matched();
     books.matched();
-    books.differs("REFUND_UNAUTHORISED", &unknown.refund_no, 0, 1, "refunded in Alipay's portal; a twin of a booked refund");
+    books.differs(
+        "REFUND_UNAUTHORISED",
+        &unknown.refund_no,
+        0,
+        1,
+        "refunded in Alipay's portal; a twin of a booked refund",
+    );
     books.alipay.extend([row, known, unknown]);
     books.ledger.extend([booking, known_booking]);
 

@@ -108,7 +108,9 @@ pub fn alipay_trade(account: &str, date: &str, rows: &[AlipayRow]) -> String {
     let mut lines = alipay_preamble("业务明细", account, date);
     lines.push(ALIPAY_HEADER.to_owned());
     lines.extend(rows.iter().map(AlipayRow::line));
-    lines.push("#-----------------------------------------业务明细列表结束------------------------------------".to_owned());
+    lines.push(
+        "#-----------------------------------------业务明细列表结束------------------------------------".to_owned(),
+    );
     lines.push(format!(
         "#交易合计：{}笔，商家实收共{}元，商家优惠共{}元",
         payments.len(),
@@ -170,7 +172,9 @@ fn alipay_summary(account: &str, date: &str, rows: &[AlipayRow]) -> String {
     );
     lines.push(format!("S001\t,朝阳茶舍\t,{totals}"));
     lines.push(format!("合计\t,\t,{totals}"));
-    lines.push("#-----------------------------------------业务汇总列表结束------------------------------------".to_owned());
+    lines.push(
+        "#-----------------------------------------业务汇总列表结束------------------------------------".to_owned(),
+    );
     lines.push(format!("#导出时间：[{} 05:46:49]", chinese(&next_day(date))));
     lines.join("\r\n") + "\r\n"
 }
@@ -185,12 +189,11 @@ pub fn gbk(text: &str) -> Vec<u8> {
 /// The zip of a trade bill as Alipay serves it, the summary first.
 pub fn alipay_zip(account: &str, date: &str, rows: &[AlipayRow]) -> Vec<u8> {
     let stem = format!("{account}0156_{}", date.replace('-', ""));
-    let member =
-        |suffix: &str, text: String| Member { name: gbk(&format!("{stem}_业务明细{suffix}.csv")), content: gbk(&text) };
-    archive(&[
-        member("(汇总)", alipay_summary(account, date, rows)),
-        member("", alipay_trade(account, date, rows)),
-    ])
+    let member = |suffix: &str, text: String| Member {
+        name: gbk(&format!("{stem}_业务明细{suffix}.csv")),
+        content: gbk(&text),
+    };
+    archive(&[member("(汇总)", alipay_summary(account, date, rows)), member("", alipay_trade(account, date, rows))])
 }
 
 /// One row of Alipay's 账务明细. Amounts in fen without sign.
@@ -228,8 +231,14 @@ pub fn alipay_fund(account: &str, date: &str, opening: i64, rows: &[AlipayFundRo
         ));
     }
     let (ins, outs): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.money_in != 0);
-    lines.push("#-----------------------------------------账务明细列表结束------------------------------------".to_owned());
-    lines.push(format!("#支出合计：{}笔，共{}元", outs.len(), yuan(-outs.iter().map(|row| row.money_out).sum::<i64>())));
+    lines.push(
+        "#-----------------------------------------账务明细列表结束------------------------------------".to_owned(),
+    );
+    lines.push(format!(
+        "#支出合计：{}笔，共{}元",
+        outs.len(),
+        yuan(-outs.iter().map(|row| row.money_out).sum::<i64>())
+    ));
     lines.push(format!("#收入合计：{}笔，共{}元", ins.len(), yuan(ins.iter().map(|row| row.money_in).sum())));
     lines.push(format!("#导出时间：[{} 05:46:49]", chinese(&next_day(date))));
     lines.join("\r\n") + "\r\n"
@@ -364,9 +373,18 @@ pub const WECHAT_ALL: WechatBill = WechatBill { kind: WechatKind::All, is_legacy
 
 fn wechat_header(bill: WechatBill) -> String {
     let mut columns = vec![
-        "交易时间", "公众账号ID", "商户号",
+        "交易时间",
+        "公众账号ID",
+        "商户号",
         if bill.is_legacy { "子商户号" } else { "特约商户号" },
-        "设备号", "微信订单号", "商户订单号", "用户标识", "交易类型", "交易状态", "付款银行", "货币种类",
+        "设备号",
+        "微信订单号",
+        "商户订单号",
+        "用户标识",
+        "交易类型",
+        "交易状态",
+        "付款银行",
+        "货币种类",
         if bill.is_legacy { "总金额" } else { "应结订单金额" },
         if bill.is_legacy { "代金券或立减优惠金额" } else { "代金券金额" },
     ];
@@ -457,13 +475,6 @@ pub fn wechat_fund(opening: i64, rows: &[WechatFundRow]) -> String {
     let (ins, outs): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.is_in);
     let sum = |rows: &[&WechatFundRow]| yuan(rows.iter().map(|row| row.amount).sum());
     lines.push("资金流水总笔数,收入笔数,收入金额,支出笔数,支出金额".to_owned());
-    lines.push(format!(
-        "`{},`{},`{},`{},`{}",
-        rows.len(),
-        ins.len(),
-        sum(&ins),
-        outs.len(),
-        sum(&outs)
-    ));
+    lines.push(format!("`{},`{},`{},`{},`{}", rows.len(), ins.len(), sum(&ins), outs.len(), sum(&outs)));
     format!("\u{feff}{}\r\n", lines.join("\r\n"))
 }

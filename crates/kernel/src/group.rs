@@ -337,8 +337,7 @@ pub fn describe(
     let notes = members.iter().fold(notes, |notes, one| notes.union(record(one).notes));
     // That a twin exists says something only of a record that has no partner.
     let hint = |one: &u32| if pass.is_none() { record(one).across.hints } else { Codes::NONE };
-    let across =
-        members.iter().fold(hits.flags, |flags, one| flags.union(record(one).across.codes).union(hint(one)));
+    let across = members.iter().fold(hits.flags, |flags, one| flags.union(record(one).across.codes).union(hint(one)));
     let mut difference = Difference {
         code,
         flags: codes.union(across).without(code),
