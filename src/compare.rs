@@ -199,7 +199,7 @@ fn open(store: &Store, text: &str) -> Result<OpenFile, Error> {
     };
     let body = store.open(&found)?;
     let name = found.place.name();
-    let generic = |members: Vec<Member>| members.into_iter().filter_map(|member| member.file).next();
+    let generic = |members: Vec<Member>| members.into_iter().find_map(|member| member.file);
     let opened = generic(open_all(store, &name, &body, &Opening::default())?);
     match opened {
         Some(file) if file.format.is_generic() => Ok(file),

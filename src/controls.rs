@@ -246,7 +246,7 @@ fn against_manifest(manifest: &Manifest, source: &SourcePlan, day: Day, files: &
         });
         match (complete_until, end) {
             (None, _) => {
-                wrong.push(format!("the watermark `{watermark}` of its manifest is no instant with an offset"))
+                wrong.push(format!("the watermark `{watermark}` of its manifest is no instant with an offset"));
             }
             (Some(until), Some(end)) if until < end => {
                 wrong.push(format!("it is complete up to {watermark} only, before the end of {day}"));

@@ -54,7 +54,7 @@ pub struct Complaint {
     /// What is wrong.
     pub what: String,
     /// Where, when it stands in a text.
-    pub excerpt: Option<Excerpt>,
+    pub excerpt: Option<Box<Excerpt>>,
     /// What to do.
     pub hint: Option<String>,
 }
@@ -76,14 +76,15 @@ impl Complaint {
     /// The same with a place.
     #[must_use]
     pub fn at(mut self, excerpt: Excerpt) -> Self {
-        self.excerpt = Some(excerpt);
+        self.excerpt = Some(Box::new(excerpt));
         self
     }
 }
 
 impl fmt::Display for Complaint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(Excerpt { file, line, column, .. }) = &self.excerpt {
+        if let Some(excerpt) = &self.excerpt {
+            let Excerpt { file, line, column, .. } = excerpt.as_ref();
             write!(f, "{file}:{line}:{column}: ")?;
         }
         f.write_str(&self.what)?;

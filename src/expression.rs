@@ -168,8 +168,12 @@ type Checked = (Node, Option<Type>);
 
 impl Checker<'_> {
     fn offset(&self, location: Location) -> usize {
-        let line_start: usize =
-            self.text.split_inclusive('\n').take(location.line.saturating_sub(1) as usize).map(str::len).sum();
+        let line_start: usize = self
+            .text
+            .split_inclusive('\n')
+            .take(usize::try_from(location.line).unwrap_or(1).saturating_sub(1))
+            .map(str::len)
+            .sum();
         let column = usize::try_from(location.column.saturating_sub(1)).unwrap_or(0);
         let line = &self.text[line_start.min(self.text.len())..];
         line_start + line.char_indices().nth(column).map_or(line.len(), |(at, _)| at)
@@ -247,16 +251,16 @@ impl Checker<'_> {
     }
 
     fn column(&self, name: &str, span: Span) -> Result<Checked, Mistake> {
-        match self.columns.iter().position(|column| column.name == name || column.name == plain_name(name)) {
-            Some(at) => Ok((Node::Column(at), Some(self.columns[at].holds))),
-            None => {
-                let names = || self.columns.iter().map(|column| column.name.as_str());
-                let hint = match crate::formats::closest(name, names()) {
-                    Some(close) => format!("did you mean `{close}`?"),
-                    None => format!("columns are {}", names().collect::<Vec<_>>().join(", ")),
-                };
-                Err(self.at(span, format!("there is no column `{name}`"), Some(hint)))
-            }
+        if let Some(at) = self.columns.iter().position(|column| column.name == name || column.name == plain_name(name))
+        {
+            Ok((Node::Column(at), Some(self.columns[at].holds)))
+        } else {
+            let names = || self.columns.iter().map(|column| column.name.as_str());
+            let hint = match crate::formats::closest(name, names()) {
+                Some(close) => format!("did you mean `{close}`?"),
+                None => format!("columns are {}", names().collect::<Vec<_>>().join(", ")),
+            };
+            Err(self.at(span, format!("there is no column `{name}`"), Some(hint)))
         }
     }
 
@@ -381,18 +385,11 @@ impl Checker<'_> {
 
     fn like(&self, expr: &Expr, pattern: &Expr, negated: bool, folded: bool) -> Result<Checked, Mistake> {
         let (one, holds) = self.check(expr)?;
-        match (holds, self.check(pattern)?.0) {
-            (Some(Type::Text), Node::Literal(Value::Text(pattern))) => {
-                Ok((Node::Like(Box::new(one), pattern, negated, folded), Some(Type::Boolean)))
-            }
-            _ => {
-                let what = "LIKE compares text with a pattern in quotes".to_owned();
-                Err(Mistake {
-                    what,
-                    span: self.find(pattern),
-                    hint: Some("`%` is any text, `_` any character".to_owned()),
-                })
-            }
+        if let (Some(Type::Text), Node::Literal(Value::Text(pattern))) = (holds, self.check(pattern)?.0) {
+            Ok((Node::Like(Box::new(one), pattern, negated, folded), Some(Type::Boolean)))
+        } else {
+            let what = "LIKE compares text with a pattern in quotes".to_owned();
+            Err(Mistake { what, span: self.find(pattern), hint: Some("`%` is any text, `_` any character".to_owned()) })
         }
     }
 }
@@ -403,7 +400,7 @@ impl Node {
             Self::Column(at) => each(*at),
             Self::Literal(_) => {}
             Self::Not(one) | Self::IsNull(one, _) | Self::IsTrue(one, ..) | Self::Like(one, ..) => {
-                one.each_column(each)
+                one.each_column(each);
             }
             Self::And(one, other) | Self::Or(one, other) | Self::Compare(one, _, other) => {
                 one.each_column(each);

@@ -113,7 +113,7 @@ fn open(store: &Store, path: &Path) -> Result<Opened, Error> {
                     .of_file(&member.name),
             ),
             Recognised::NotReady(why) => {
-                opened.findings.push(Finding::new(Code::StatementNotReady, why).of_file(&member.name))
+                opened.findings.push(Finding::new(Code::StatementNotReady, why).of_file(&member.name));
             }
             Recognised::Refused(what) => opened.findings.push(finding(Code::SchemaDrift, format!("this is {what}"))),
             Recognised::Empty => {
@@ -179,16 +179,13 @@ pub fn sniff(store: &Store, path: &Path, shown: &str) -> Result<Sniffed, Error> 
     let mut readable = Vec::new();
     for file in opened.files {
         sniffed.findings.extend(file.findings.clone());
-        match mapping(&file) {
-            Some(mapping) => {
-                readable.push(NightFile::new(0, Book::Statement, file, &mapping, Principal::OrderAmount, &[], None))
-            }
-            None => {
-                let (rows, faults) = count_rows(&file)?;
-                sniffed.records += rows;
-                sniffed.rejects += faults;
-                sniffed.columns.clone_from(&file.header);
-            }
+        if let Some(mapping) = mapping(&file) {
+            readable.push(NightFile::new(0, Book::Statement, file, &mapping, Principal::OrderAmount, &[], None));
+        } else {
+            let (rows, faults) = count_rows(&file)?;
+            sniffed.records += rows;
+            sniffed.rejects += faults;
+            sniffed.columns.clone_from(&file.header);
         }
     }
     let policy = policy();
@@ -306,7 +303,7 @@ fn record(columns: &Columns<'_>, row: usize, line: u64) -> serde_json::Value {
         "net_minor": optional(&columns.net),
         "balance_after_minor": optional(&columns.balance_after),
         "occurred_at": instant.map(|instant| instant.to_string()),
-        "business_date": columns.business_date.get(row).map(|day| day.to_string()),
+        "business_date": columns.business_date.get(row).map(ToString::to_string),
         "settled_on": columns.settled_on(row).map(|day| day.to_string()),
         "account": Some(columns.account(row)).filter(|account| !account.is_empty()),
         "counterparty": columns.counterparty(row),

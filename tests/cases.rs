@@ -25,12 +25,11 @@ fn tell(folder: &Path) -> String {
     }
     let output = output(&["run", workspace.path("job.toml").to_str().unwrap(), "--date", &date]);
     let code = output.status.code().unwrap();
-    match Published::current(&workspace.path("out"), "case", &date) {
-        Some(published) => format!("exit {code}\n{}", told(&published)),
-        None => {
-            let place = workspace.path("").display().to_string();
-            format!("exit {code}, nothing published\n{}", stderr(&output).replace(&place, ""))
-        }
+    if let Some(published) = Published::current(&workspace.path("out"), "case", &date) {
+        format!("exit {code}\n{}", told(&published))
+    } else {
+        let place = workspace.path("").display().to_string();
+        format!("exit {code}, nothing published\n{}", stderr(&output).replace(&place, ""))
     }
 }
 

@@ -9,7 +9,7 @@ use tieout::store::Store;
 
 use crate::formats::{alipay_fund_rows, alipay_rows, wechat_fund_rows, wechat_rows};
 use crate::support::bills::{
-    WECHAT_ALL, WechatBill, WechatKind, alipay_fund, alipay_trade, alipay_zip, gbk, wechat_fund, wechat_trade,
+    WechatBill, WechatKind, alipay_fund, alipay_trade, alipay_zip, gbk, wechat_fund, wechat_trade,
 };
 use crate::support::{Published, Row, Workspace, output, stderr, stdout};
 
@@ -135,11 +135,14 @@ fn ledger(fixture: &Fixture) -> String {
     records.lines().map(line).collect()
 }
 
+/// Differences, findings, rejects and the first page.
+type Tables = (Vec<Row>, Vec<Row>, Vec<Row>, serde_json::Value);
+
 /// What a run came to.
 struct Outcome {
     code: i32,
     complaint: String,
-    published: Option<(Vec<Row>, Vec<Row>, Vec<Row>, serde_json::Value)>,
+    published: Option<Tables>,
 }
 
 fn outcome(fixture: &Fixture, ledger: &str, bytes: &[u8]) -> Outcome {
@@ -346,7 +349,7 @@ fn mutations_never_panic() {
             // Either answer is right, as long as there is one.
             match sniff(&store, &path, "file") {
                 Ok(sniffed) => {
-                    assert!(serde_json::from_str::<BTreeMap<String, serde_json::Value>>(&sniffed.json_line()).is_ok())
+                    assert!(serde_json::from_str::<BTreeMap<String, serde_json::Value>>(&sniffed.json_line()).is_ok());
                 }
                 Err(e) => assert!(!e.to_string().is_empty()),
             }

@@ -67,10 +67,10 @@ impl ChunkReader for Body {
 
 impl Columnar {
     /// Reads the footer.
-    pub fn open(name: &str, body: Body) -> Result<Self, Error> {
+    pub fn open(name: &str, body: &Body) -> Result<Self, Error> {
         fenced(name, || {
             let plain = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-            let metadata = ArrowReaderMetadata::load(&body, plain.clone())?;
+            let metadata = ArrowReaderMetadata::load(body, plain.clone())?;
             let fields: Vec<Field> = metadata.schema().fields().iter().map(|field| with_views(field)).collect();
             let columns = fields
                 .iter()

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! One file per format family: [`alipay`], [`wechat`], [`delimited`] (delimited text and JSON
-//! Lines), [`columnar`] (Parquet). What columns mean is not known here but stated next to each
+//! Lines), `columnar` (Parquet). What columns mean is not known here but stated next to each
 //! format as a [`Mapping`](crate::normalise::Mapping).
 
 pub mod alipay;
@@ -219,7 +219,7 @@ impl OpenFile {
     ) -> Result<(), Error> {
         match (&self.content, split) {
             (Content::Text { text, layout }, Split::Bytes { start, end }) => {
-                each(self.text_rows(text, layout, (*start, *end), wanted, contents)?)
+                each(text_rows(text, layout, (*start, *end), wanted, contents)?)
             }
             (Content::Columns(columnar), Split::RowGroup { index, .. }) => {
                 columnar.read(*index, &self.present(wanted), None, contents, each)
@@ -278,7 +278,7 @@ impl OpenFile {
                 let first = text.split(*start, (*start + (1 << 20)).min(*end), 1 << 20, layout.grammar.quote());
                 let first = first.map_err(|e| text::broken(&text.name, &e))?;
                 let range = first.first().copied().unwrap_or((*start, *start));
-                each(&self.text_rows(text, layout, range, wanted, false)?);
+                each(&text_rows(text, layout, range, wanted, false)?);
                 Ok(())
             }
             (Content::Columns(columnar), Split::RowGroup { index, rows, .. }) => {
@@ -305,20 +305,19 @@ impl OpenFile {
     fn present(&self, wanted: &[String]) -> Vec<Option<String>> {
         wanted.iter().map(|name| self.has(name).then(|| name.clone())).collect()
     }
+}
 
-    fn text_rows(
-        &self,
-        text: &Text,
-        layout: &Layout,
-        (start, end): (u64, u64),
-        wanted: &[String],
-        contents: bool,
-    ) -> Result<RawBatch, Error> {
-        let bytes = text.body.read(start, end - start).map_err(|e| text::broken(&text.name, &e))?;
-        let places: Vec<Option<usize>> =
-            wanted.iter().map(|name| layout.header.iter().position(|column| column == name)).collect();
-        Ok(rows::read(layout, Vec::from(bytes), &places, contents))
-    }
+fn text_rows(
+    text: &Text,
+    layout: &Layout,
+    (start, end): (u64, u64),
+    wanted: &[String],
+    contents: bool,
+) -> Result<RawBatch, Error> {
+    let bytes = text.body.read(start, end - start).map_err(|e| text::broken(&text.name, &e))?;
+    let places: Vec<Option<usize>> =
+        wanted.iter().map(|name| layout.header.iter().position(|column| column == name)).collect();
+    Ok(rows::read(layout, Vec::from(bytes), &places, contents))
 }
 
 impl RawBatch {

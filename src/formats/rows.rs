@@ -347,7 +347,7 @@ impl<'l> Reading<'l> {
             }
         });
         if let [only] = fitting.as_slice() {
-            self.cells = only.clone();
+            self.cells.clone_from(only);
         }
     }
 
@@ -431,17 +431,18 @@ fn json_text(object: &BTreeMap<String, &RawValue>, path: &str) -> Option<String>
 pub fn json_columns(line: &str) -> Result<Vec<String>, String> {
     let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(line).map_err(|e| e.to_string())?;
     let mut names = Vec::new();
-    fn collect(prefix: &str, object: &serde_json::Map<String, serde_json::Value>, names: &mut Vec<String>) {
-        for (name, value) in object {
-            let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
-            match value.as_object() {
-                Some(inner) => collect(&path, inner, names),
-                None => names.push(path),
-            }
+    collect_names("", &object, &mut names);
+    Ok(names)
+}
+
+fn collect_names(prefix: &str, object: &serde_json::Map<String, serde_json::Value>, names: &mut Vec<String>) {
+    for (name, value) in object {
+        let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        match value.as_object() {
+            Some(inner) => collect_names(&path, inner, names),
+            None => names.push(path),
         }
     }
-    collect("", &object, &mut names);
-    Ok(names)
 }
 
 /// Splits a header line into trimmed names, full-width brackets and colons made half-width.

@@ -111,7 +111,7 @@ pub struct Opening {
 /// Opens a file and all members it may have.
 pub fn open_all(store: &Store, name: &str, body: &Body, opening: &Opening) -> Result<Vec<Member>, Error> {
     if is_parquet(body, name)? {
-        let file = OpenFile::of_columns(name, Columnar::open(name, body.clone())?);
+        let file = OpenFile::of_columns(name, Columnar::open(name, body)?);
         return Ok(vec![Member {
             name: name.to_owned(),
             recognised: Recognised::Format(Format::Parquet),
@@ -122,7 +122,7 @@ pub fn open_all(store: &Store, name: &str, body: &Body, opening: &Opening) -> Re
     for unpacked in unpack(store, name, body)? {
         if is_parquet(&unpacked.body, &unpacked.name)? {
             let Unpacked { name, body } = unpacked;
-            let file = OpenFile::of_columns(&name, Columnar::open(&name, body)?);
+            let file = OpenFile::of_columns(&name, Columnar::open(&name, &body)?);
             members.push(Member { name, recognised: Recognised::Format(Format::Parquet), file: Some(file) });
             continue;
         }

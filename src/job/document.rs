@@ -270,12 +270,11 @@ impl<'n> Section<'n> {
     /// A text.
     pub fn text(&self, name: &str) -> Option<Placed<String>> {
         let node = self.get(name)?;
-        match &node.what {
-            What::Text(text) => Some(Placed { value: text.clone(), at: node.at.clone() }),
-            _ => {
-                self.wrong_type(name, node, "text in quotes");
-                None
-            }
+        if let What::Text(text) = &node.what {
+            Some(Placed { value: text.clone(), at: node.at.clone() })
+        } else {
+            self.wrong_type(name, node, "text in quotes");
+            None
         }
     }
 
@@ -302,12 +301,11 @@ impl<'n> Section<'n> {
     /// True or false.
     pub fn truth(&self, name: &str) -> Option<bool> {
         let node = self.get(name)?;
-        match node.what {
-            What::Boolean(truth) => Some(truth),
-            _ => {
-                self.wrong_type(name, node, "true or false");
-                None
-            }
+        if let What::Boolean(truth) = node.what {
+            Some(truth)
+        } else {
+            self.wrong_type(name, node, "true or false");
+            None
         }
     }
 
@@ -322,9 +320,10 @@ impl<'n> Section<'n> {
                 return None;
             }
         };
-        let text = |item: &&Node| match &item.what {
-            What::Text(text) => Some(Placed { value: text.clone(), at: item.at.clone() }),
-            _ => {
+        let text = |item: &&Node| {
+            if let What::Text(text) = &item.what {
+                Some(Placed { value: text.clone(), at: item.at.clone() })
+            } else {
                 self.wrong_type(name, item, "a list of texts");
                 None
             }
@@ -394,14 +393,13 @@ impl<'n> Section<'n> {
         let asked = self.asked.borrow();
         for (name, (at, _)) in table.iter().filter(|(name, _)| !asked.contains(name)) {
             let unused = asked.iter().filter(|known| !table.contains_key(*known)).map(String::as_str);
-            let hint = match closest(name, unused) {
-                Some(close) => format!("did you mean `{close}`?"),
-                None => {
-                    let mut known: Vec<&str> = asked.iter().map(String::as_str).collect();
-                    known.sort_unstable();
-                    known.dedup();
-                    format!("known here: {}", known.join(", "))
-                }
+            let hint = if let Some(close) = closest(name, unused) {
+                format!("did you mean `{close}`?")
+            } else {
+                let mut known: Vec<&str> = asked.iter().map(String::as_str).collect();
+                known.sort_unstable();
+                known.dedup();
+                format!("known here: {}", known.join(", "))
             };
             let place = if self.name.is_empty() { "a job".to_owned() } else { format!("[{}]", self.name) };
             self.complaints.add(Complaint::new(format!("{place} has no `{name}`")).at(at.excerpt()).hint(hint));

@@ -17,12 +17,11 @@ pub(super) struct Wanted<'w> {
 
 impl Wanted<'_> {
     pub(super) fn place(&mut self, column: &str) -> usize {
-        match self.names.iter().position(|name| name == column) {
-            Some(place) => place,
-            None => {
-                self.names.push(column.to_owned());
-                self.names.len() - 1
-            }
+        if let Some(place) = self.names.iter().position(|name| name == column) {
+            place
+        } else {
+            self.names.push(column.to_owned());
+            self.names.len() - 1
         }
     }
 }
@@ -173,6 +172,7 @@ impl<'b> Runs<'b> {
 
     /// `None` when the cell is the same as in the row before, else the cell.
     #[inline]
+    #[expect(clippy::option_option, reason = "the same as before, or another one, which may be nothing")]
     pub(super) fn next(&mut self, row: usize) -> Option<Option<Cow<'b, str>>> {
         if let Some(short) = self.short(row) {
             if self.last == Some(short) {

@@ -303,6 +303,9 @@ impl<T> CodeRule<T> {
     }
 }
 
+/// What a status code stands for.
+type Known = (Status, Option<Note>);
+
 impl<'b> Columns<'b> {
     /// How many rows, rejected ones included.
     #[must_use]
@@ -442,7 +445,7 @@ impl<'b> Columns<'b> {
             (normaliser.mapping.status.0.as_slice(), normaliser.bound.status.0.as_slice())
         {
             let mut runs = Runs::of(&self.raw.columns[*place]);
-            let mut last: Option<(String, Option<(Status, Option<Note>)>)> = None;
+            let mut last: Option<(String, Option<Known>)> = None;
             for row in 0..self.len() {
                 if let Some(code) = runs.next(row) {
                     last = code.map(|code| {

@@ -244,6 +244,7 @@ pub fn iso(text: &str) -> Option<Reading> {
 }
 
 /// Nothing, `Z`, `+08:00`, `+0800` or `+08`, in seconds.
+#[expect(clippy::option_option, reason = "not an offset, or one that may be left out")]
 fn offset(text: &[u8]) -> Option<Option<i64>> {
     let text = text.strip_prefix(b" ").unwrap_or(text);
     let (sign, rest) = match text {

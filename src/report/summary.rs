@@ -552,111 +552,67 @@ pub const fn label(state: State) -> (&'static str, &'static str) {
     }
 }
 
+/// A line of the table. What it is not of stays empty.
+#[derive(Default)]
+struct TableLine<'l> {
+    section: &'l str,
+    source: &'l str,
+    account: &'l str,
+    currency: &'l str,
+    item: &'l str,
+    label_en: &'l str,
+    label_zh: &'l str,
+    severity: Option<&'l str>,
+    count: Option<u64>,
+    amount: Option<i64>,
+    at_risk: Option<i64>,
+}
+
 impl Summary {
     /// The summary as a table, line by line.
     pub fn table(&self) -> Result<Table, Error> {
+        let mut lines = vec![TableLine {
+            section: "state",
+            item: self.standing.word(),
+            label_en: self.standing.word(),
+            label_zh: self.standing.zh(),
+            severity: self.worst,
+            ..TableLine::default()
+        }];
+        self.tie_outs.iter().for_each(|tie_out| lines.extend(tie_out.lines()));
+        lines.extend(self.states.iter().map(|state| TableLine {
+            section: "records",
+            source: state.book,
+            item: state.state,
+            label_en: state.label_en,
+            label_zh: state.label_zh,
+            count: Some(state.records),
+            ..TableLine::default()
+        }));
+        self.codes.iter().for_each(|code| lines.extend(code.lines()));
+        self.sources.iter().for_each(|source| lines.extend(source.lines()));
         let mut sheet = Sheet::new(SUMMARY);
-        let mut line = |section: &str,
-                        of: (&str, &str, &str),
-                        item: (&str, &str, &str),
-                        severity: Option<&str>,
-                        count: Option<u64>,
-                        amount: Option<i64>,
-                        at_risk: Option<i64>| {
-            let optional = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-            let currency = (!of.2.is_empty()).then(|| self.currency(of.2)).flatten();
-            let total = |minor: Option<i64>| minor.map(|minor| Total::new(i128::from(minor)));
-            sheet
-                .text(Some(section))
-                .text(optional(of.0).as_deref())
-                .text(optional(of.1).as_deref())
-                .text(optional(of.2).as_deref())
-                .text(Some(item.0))
-                .text(optional(item.1).as_deref())
-                .text(optional(item.2).as_deref())
-                .text(severity)
-                .integer(count.and_then(|count| i64::try_from(count).ok()))
-                .money(total(amount), currency)
-                .money(total(at_risk), currency)
-                .end_row();
-        };
-        line(
-            "state",
-            ("", "", ""),
-            (self.standing.word(), self.standing.word(), self.standing.zh()),
-            self.worst,
-            None,
-            None,
-            None,
-        );
-        for tie_out in &self.tie_outs {
-            let of = (tie_out.source.as_str(), tie_out.account.as_str(), tie_out.currency.as_str());
-            let mut total =
-                |item, zh, count, amount| line("tie_out", of, (item, item, zh), None, count, Some(amount), None);
-            total(STATEMENT, "渠道合计", Some(tie_out.statement_records), tie_out.statement_minor);
-            total(LEDGER, "平台合计", Some(tie_out.ledger_records), tie_out.ledger_minor);
-            total("difference", "差额", None, tie_out.difference_minor);
-            for part in &tie_out.explained {
-                line(
-                    "tie_out",
-                    of,
-                    (&part.item, &part.label_en, &part.label_zh),
-                    part.severity,
-                    Some(part.count),
-                    Some(part.amount_minor),
-                    None,
-                );
-            }
-            line(
-                "tie_out",
-                of,
-                ("unexplained", "unexplained", "未解释"),
-                None,
-                None,
-                Some(tie_out.unexplained_minor),
-                None,
-            );
-        }
-        for state in &self.states {
-            line(
-                "records",
-                (state.book, "", ""),
-                (state.state, state.label_en, state.label_zh),
-                None,
-                Some(state.records),
-                None,
-                None,
-            );
-        }
-        for code in &self.codes {
-            let item = (code.code.as_str(), code.label_en.as_str(), code.label_zh.as_str());
-            let of = ("", "", code.currency.as_str());
-            line(
-                "codes",
-                of,
-                item,
-                Some(&code.severity),
-                Some(code.count),
-                Some(code.exposure_minor),
-                Some(code.at_risk_minor),
-            );
-            if code.fee_delta_minor != 0 {
-                line("fees", of, item, Some(&code.severity), Some(code.count), Some(code.fee_delta_minor), None);
-            }
-        }
-        for source in &self.sources {
-            let of = (source.name.as_str(), "", "");
-            let counts = [
-                ("files", "文件数", source.files),
-                ("records", "记录数", source.records),
-                ("rejects", "拒绝行", source.rejects),
-                ("aside", "不参与", source.aside),
-            ];
-            for (item, zh, count) in counts {
-                line("sources", of, (item, item, zh), None, Some(count), None, None);
-            }
-        }
+        lines.iter().for_each(|line| self.put(&mut sheet, line));
         sheet.finish()
+    }
+
+    fn put(&self, sheet: &mut Sheet, line: &TableLine<'_>) {
+        let optional = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let currency = optional(line.currency).and_then(|code| self.currency(&code));
+        let total = |minor: Option<i64>| minor.map(|minor| Total::new(i128::from(minor)));
+        sheet
+            .text(Some(line.section))
+            .text(optional(line.source).as_deref())
+            .text(optional(line.account).as_deref())
+            .text(optional(line.currency).as_deref())
+            .text(Some(line.item))
+            .text(optional(line.label_en).as_deref())
+            .text(optional(line.label_zh).as_deref())
+            .text(line.severity)
+            .integer(line.count.and_then(|count| i64::try_from(count).ok()))
+            .money(total(line.amount), currency)
+            .money(total(line.at_risk), currency)
+            .end_row();
     }
 
     fn currency(&self, code: &str) -> Option<Currency> {
@@ -667,5 +623,77 @@ impl Summary {
             .chain(self.codes.iter().map(|one| (&one.currency, one.exponent)));
         let found = exponents.into_iter().find(|(known, _)| *known == code);
         Currency::iso(code).or_else(|| found.and_then(|(code, exponent)| Currency::declared(code, exponent)))
+    }
+}
+
+impl TieOut {
+    fn lines(&self) -> Vec<TableLine<'_>> {
+        let line = |item, label_zh, count, amount| TableLine {
+            section: "tie_out",
+            source: &self.source,
+            account: &self.account,
+            currency: &self.currency,
+            item,
+            label_en: item,
+            label_zh,
+            count,
+            amount: Some(amount),
+            ..TableLine::default()
+        };
+        let mut lines = vec![
+            line(STATEMENT, "渠道合计", Some(self.statement_records), self.statement_minor),
+            line(LEDGER, "平台合计", Some(self.ledger_records), self.ledger_minor),
+            line("difference", "差额", None, self.difference_minor),
+        ];
+        lines.extend(self.explained.iter().map(|part| TableLine {
+            label_en: &part.label_en,
+            severity: part.severity,
+            ..line(&part.item, &part.label_zh, Some(part.count), part.amount_minor)
+        }));
+        lines.push(line("unexplained", "未解释", None, self.unexplained_minor));
+        lines
+    }
+}
+
+impl CodeLine {
+    fn lines(&self) -> Vec<TableLine<'_>> {
+        let line = |section, amount, at_risk| TableLine {
+            section,
+            currency: &self.currency,
+            item: &self.code,
+            label_en: &self.label_en,
+            label_zh: &self.label_zh,
+            severity: Some(&self.severity),
+            count: Some(self.count),
+            amount: Some(amount),
+            at_risk,
+            ..TableLine::default()
+        };
+        let mut lines = vec![line("codes", self.exposure_minor, Some(self.at_risk_minor))];
+        if self.fee_delta_minor != 0 {
+            lines.push(line("fees", self.fee_delta_minor, None));
+        }
+        lines
+    }
+}
+
+impl SourceLine {
+    fn lines(&self) -> Vec<TableLine<'_>> {
+        let counts = [
+            ("files", "文件数", self.files),
+            ("records", "记录数", self.records),
+            ("rejects", "拒绝行", self.rejects),
+            ("aside", "不参与", self.aside),
+        ];
+        let line = |(item, label_zh, count)| TableLine {
+            section: "sources",
+            source: &self.name,
+            item,
+            label_en: item,
+            label_zh,
+            count: Some(count),
+            ..TableLine::default()
+        };
+        counts.into_iter().map(line).collect()
     }
 }

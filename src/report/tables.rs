@@ -192,7 +192,7 @@ impl Tables<'_, '_> {
             .money(difference.fee_delta, currency)
             .money(self.signed(ledger), currency)
             .money(self.signed(statement), of_statement.map(|record| record.currency))
-            .text(other_currency.as_ref().map(|other| other.code()))
+            .text(other_currency.as_ref().map(tieout_kernel::currency::Currency::code))
             .text(self.statuses(ledger).as_deref())
             .text(self.statuses(statement).as_deref())
             .text(any(|record| record.order_no.is_some()).and_then(|record| record.order_no))

@@ -23,8 +23,11 @@ fn signed(record: &Record<'_>) -> String {
 }
 
 /// English and Chinese.
+pub type Told = (String, String);
+
+/// What happened, for people.
 #[must_use]
-pub fn explain(difference: &Difference, records: &[Record<'_>]) -> (String, String) {
+pub fn explain(difference: &Difference, records: &[Record<'_>]) -> Told {
     let side = |members: &[u32]| members.iter().map(|&at| records[at as usize]).collect::<Vec<_>>();
     let (ledger, statement) = (side(&difference.ledger), side(&difference.statement));
     let related = side(&difference.related);
@@ -69,165 +72,180 @@ impl Story<'_, '_> {
         if more > 0 { format!("{} and {more} more", shown.join(", ")) } else { shown.join(", ") }
     }
 
-    fn statuses(side: &[Record<'_>]) -> String {
+    fn words_of_status(side: &[Record<'_>]) -> String {
         let mut words: Vec<&str> = side.iter().map(|record| record.status.word()).collect();
         words.dedup();
         words.join(", ")
     }
 
     /// What the code says of this group. Codes that say enough by their label share the last line.
-    fn tell(&self) -> (String, String) {
+    fn tell(&self) -> Told {
         let (what, what_zh) = self.subject();
-        let code = self.difference.code;
-        let show = if self.difference.code == Code::DirectionMismatch { signed } else { amount };
-        let (ours, theirs) = (Self::list(self.ledger, show), Self::list(self.statement, show));
-        let exposure = self.magnitude(self.difference.exposure);
-        let at_risk = self.magnitude(self.difference.at_risk);
-        let (ours_status, theirs_status) = (Self::statuses(self.ledger), Self::statuses(self.statement));
-        let fee = self.magnitude(self.difference.fee_delta);
-        let told = match code.family() {
+        let told = match self.difference.code.family() {
             'F' => self.duplicates(&what, &what_zh),
-            'E' => self.fees(&what, &what_zh, &fee),
+            'E' => self.fees(&what, &what_zh),
             _ => None,
         };
-        if let Some(told) = told {
-            return told;
-        }
-        let is = |codes: &[Code]| codes.contains(&code);
-        if is(&[
-            Code::MissingInLedger,
-            Code::RefundUnauthorised,
-            Code::PayoutUnauthorised,
-            Code::ChargebackUnbooked,
-            Code::ChargebackReversalUnbooked,
-        ]) {
-            (
+        told.or_else(|| self.existence(&what, &what_zh))
+            .or_else(|| self.amounts(&what, &what_zh))
+            .or_else(|| self.statuses(&what, &what_zh))
+            .or_else(|| self.places(&what, &what_zh))
+            .unwrap_or_else(|| {
+                let side = if self.statement.is_empty() { self.ledger } else { self.statement };
+                let (shown, code) = (Self::list(side, amount), self.difference.code);
+                (
+                    format!("{what} over {shown}: {}.", code.label_en()),
+                    format!("{what_zh}，金额 {shown}：{}。", code.label_zh()),
+                )
+            })
+    }
+
+    /// Records of one side only, and records that nothing brings together.
+    fn existence(&self, what: &str, what_zh: &str) -> Option<Told> {
+        let (ours, theirs) = (Self::list(self.ledger, amount), Self::list(self.statement, amount));
+        let told = match self.difference.code {
+            Code::MissingInLedger
+            | Code::RefundUnauthorised
+            | Code::PayoutUnauthorised
+            | Code::ChargebackUnbooked
+            | Code::ChargebackReversalUnbooked => (
                 format!("The provider has {what} over {theirs}; the ledger has nothing under its numbers."),
                 format!("渠道有 {what_zh}，金额 {theirs}；平台按其单号查无记录。"),
-            )
-        } else if is(&[Code::MissingAtProvider, Code::RefundNotExecuted]) {
-            (
+            ),
+            Code::MissingAtProvider | Code::RefundNotExecuted => (
                 format!("The ledger has {what} over {ours}; the complete statement has nothing under its numbers."),
                 format!("平台有 {what_zh}，金额 {ours}；完整账单中按其单号查无记录。"),
-            )
-        } else if is(&[Code::AmountOver, Code::AmountUnder, Code::RoundingVariance]) {
-            (
-                format!("{what}: the ledger says {ours}, the provider {theirs}, a difference of {exposure}."),
-                format!("{what_zh}：平台 {ours}，渠道 {theirs}，相差 {exposure}。"),
-            )
-        } else if code == Code::AmountScale {
-            (
+            ),
+            Code::KeyMissing => {
+                let (kind, shown) = (self.any().kind, amount(self.any()));
+                (
+                    format!("A {kind} over {shown} has no order, event or provider number."),
+                    format!("一笔 {kind} {shown} 没有任何可用单号。"),
+                )
+            }
+            Code::AmbiguousMatch => {
+                let (ours, theirs) = (self.ledger.len(), self.statement.len());
+                (
+                    format!(
+                        "{ours} ledger and {theirs} statement records fit each other by amount, party and time; \
+                         none was picked."
+                    ),
+                    format!("平台 {ours} 笔与渠道 {theirs} 笔按金额、对方与时间均可匹配，未自动选择。"),
+                )
+            }
+            Code::OverRefund | Code::DoubleDip => {
+                let excess = self.magnitude(self.difference.at_risk);
+                (
+                    format!(
+                        "{what}: with it, tonight's refunds and chargebacks of the order exceed its payment by {excess}."
+                    ),
+                    format!("{what_zh}：计入本笔后，该订单当晚退款与退单合计超过支付金额 {excess}。"),
+                )
+            }
+            _ => return None,
+        };
+        Some(told)
+    }
+
+    /// Both sides have it, and the money is not the same.
+    fn amounts(&self, what: &str, what_zh: &str) -> Option<Told> {
+        let code = self.difference.code;
+        let show = if code == Code::DirectionMismatch { signed } else { amount };
+        let (ours, theirs) = (Self::list(self.ledger, show), Self::list(self.statement, show));
+        let gap = self.magnitude(self.difference.exposure);
+        let told = match code {
+            Code::AmountOver | Code::AmountUnder | Code::RoundingVariance => (
+                format!("{what}: the ledger says {ours}, the provider {theirs}, a difference of {gap}."),
+                format!("{what_zh}：平台 {ours}，渠道 {theirs}，相差 {gap}。"),
+            ),
+            Code::AmountScale => (
                 format!("{what}: {ours} against {theirs}, exactly a power of ten: major and minor units are confused."),
                 format!("{what_zh}：{ours} 与 {theirs} 恰为十的整数次幂，疑似元分单位混淆。"),
-            )
-        } else if code == Code::DiscountAttribution {
-            (
+            ),
+            Code::DiscountAttribution => (
                 format!(
-                    "{what}: the provider settled {theirs} of an order over {ours}; discounts explain the gap of {exposure} exactly."
+                    "{what}: the provider settled {theirs} of an order over {ours}; discounts explain the gap of {gap} \
+                     exactly."
                 ),
-                format!("{what_zh}：订单金额 {ours}，渠道结算 {theirs}，差额 {exposure} 由优惠解释。"),
-            )
-        } else if is(&[
-            Code::StatusProviderSuccess,
-            Code::StatusLedgerSuccess,
-            Code::LateSuccessAfterClose,
-            Code::ReversalUnconfirmed,
-            Code::PayoutFailed,
-        ]) {
-            (
-                format!("{what}: the ledger says {ours_status}, the provider {theirs_status} over {theirs}."),
-                format!("{what_zh}：平台状态 {ours_status}，渠道状态 {theirs_status}，金额 {theirs}。"),
-            )
-        } else if code == Code::ReversalUnbooked {
-            (
-                format!("{what}: the provider undid the payment, the ledger still has {ours} as a success."),
-                format!("{what_zh}：渠道已撤销/冲正，平台仍记成功 {ours}。"),
-            )
-        } else if code == Code::CurrencyMismatch {
-            (
+                format!("{what_zh}：订单金额 {ours}，渠道结算 {theirs}，差额 {gap} 由优惠解释。"),
+            ),
+            Code::CurrencyMismatch => (
                 format!(
                     "{what}: the ledger says {ours}, the provider {theirs}; amounts in two currencies are not compared."
                 ),
                 format!("{what_zh}：平台 {ours}，渠道 {theirs}，币种不同，不作金额比较。"),
-            )
-        } else if code == Code::DirectionMismatch {
-            (
+            ),
+            Code::DirectionMismatch => (
                 format!("{what}: the ledger books {ours}, the provider {theirs}: the other direction."),
                 format!("{what_zh}：平台记 {ours}，渠道记 {theirs}，收支方向相反。"),
-            )
-        } else if code == Code::BeneficiaryMismatch {
-            let party = |side: &[Record<'_>]| {
-                side.first().and_then(|record| record.counterparty).map(masked).unwrap_or_default()
-            };
-            (
-                format!(
-                    "{what} over {at_risk}: the ledger names {}, the provider paid {}.",
-                    party(self.ledger),
-                    party(self.statement)
-                ),
-                format!(
-                    "{what_zh}，金额 {at_risk}：平台收款方 {}，渠道收款方 {}。",
-                    party(self.ledger),
-                    party(self.statement)
-                ),
-            )
-        } else if code == Code::MerchantMismatch {
-            let account = |side: &[Record<'_>]| side.first().map_or(String::new(), |record| record.account.to_owned());
-            (
-                format!(
-                    "{what}: the ledger books it under account {}, the provider under {}.",
-                    account(self.ledger),
-                    account(self.statement)
-                ),
-                format!("{what_zh}：平台记于商户号 {}，渠道记于 {}。", account(self.ledger), account(self.statement)),
-            )
-        } else if code == Code::PeriodMismatch {
-            let day = |side: &[Record<'_>]| {
-                side.first().and_then(|record| record.business_date).map_or(String::new(), |day| day.to_string())
-            };
-            (
-                format!(
-                    "{what}: the ledger books it on {}, the provider on {}.",
-                    day(self.ledger),
-                    day(self.statement)
-                ),
-                format!("{what_zh}：平台记账日 {}，渠道记账日 {}。", day(self.ledger), day(self.statement)),
-            )
-        } else if is(&[Code::OverRefund, Code::DoubleDip]) {
-            (
-                format!(
-                    "{what}: with it, tonight's refunds and chargebacks of the order exceed its payment by {at_risk}."
-                ),
-                format!("{what_zh}：计入本笔后，该订单当晚退款与退单合计超过支付金额 {at_risk}。"),
-            )
-        } else if code == Code::KeyMissing {
-            (
-                format!("A {} over {} has no order, event or provider number.", self.any().kind, amount(self.any())),
-                format!("一笔 {} {} 没有任何可用单号。", self.any().kind, amount(self.any())),
-            )
-        } else if code == Code::AmbiguousMatch {
-            (
-                format!(
-                    "{} ledger and {} statement records fit each other by amount, party and time; none was picked.",
-                    self.ledger.len(),
-                    self.statement.len()
-                ),
-                format!(
-                    "平台 {} 笔与渠道 {} 笔按金额、对方与时间均可匹配，未自动选择。",
-                    self.ledger.len(),
-                    self.statement.len()
-                ),
-            )
-        } else {
-            let shown = if self.statement.is_empty() { ours } else { theirs };
-            (
-                format!("{what} over {shown}: {}.", code.label_en()),
-                format!("{what_zh}，金额 {shown}：{}。", code.label_zh()),
-            )
-        }
+            ),
+            _ => return None,
+        };
+        Some(told)
     }
 
-    fn duplicates(&self, what: &str, what_zh: &str) -> Option<(String, String)> {
+    /// Both sides have it, in different states.
+    fn statuses(&self, what: &str, what_zh: &str) -> Option<Told> {
+        let (ours, theirs) = (Self::words_of_status(self.ledger), Self::words_of_status(self.statement));
+        let told = match self.difference.code {
+            Code::StatusProviderSuccess
+            | Code::StatusLedgerSuccess
+            | Code::LateSuccessAfterClose
+            | Code::ReversalUnconfirmed
+            | Code::PayoutFailed => {
+                let shown = Self::list(self.statement, amount);
+                (
+                    format!("{what}: the ledger says {ours}, the provider {theirs} over {shown}."),
+                    format!("{what_zh}：平台状态 {ours}，渠道状态 {theirs}，金额 {shown}。"),
+                )
+            }
+            Code::ReversalUnbooked => {
+                let shown = Self::list(self.ledger, amount);
+                (
+                    format!("{what}: the provider undid the payment, the ledger still has {shown} as a success."),
+                    format!("{what_zh}：渠道已撤销/冲正，平台仍记成功 {shown}。"),
+                )
+            }
+            _ => return None,
+        };
+        Some(told)
+    }
+
+    /// Both sides have it, with another party, account or day.
+    fn places(&self, what: &str, what_zh: &str) -> Option<Told> {
+        let both = |of: fn(&Record<'_>) -> String| {
+            let side = |side: &[Record<'_>]| side.first().map(of).unwrap_or_default();
+            (side(self.ledger), side(self.statement))
+        };
+        let told = match self.difference.code {
+            Code::BeneficiaryMismatch => {
+                let (ours, theirs) = both(|record| record.counterparty.map(masked).unwrap_or_default());
+                let at_risk = self.magnitude(self.difference.at_risk);
+                (
+                    format!("{what} over {at_risk}: the ledger names {ours}, the provider paid {theirs}."),
+                    format!("{what_zh}，金额 {at_risk}：平台收款方 {ours}，渠道收款方 {theirs}。"),
+                )
+            }
+            Code::MerchantMismatch => {
+                let (ours, theirs) = both(|record| record.account.to_owned());
+                (
+                    format!("{what}: the ledger books it under account {ours}, the provider under {theirs}."),
+                    format!("{what_zh}：平台记于商户号 {ours}，渠道记于 {theirs}。"),
+                )
+            }
+            Code::PeriodMismatch => {
+                let (ours, theirs) = both(|record| record.business_date.map_or(String::new(), |day| day.to_string()));
+                (
+                    format!("{what}: the ledger books it on {ours}, the provider on {theirs}."),
+                    format!("{what_zh}：平台记账日 {ours}，渠道记账日 {theirs}。"),
+                )
+            }
+            _ => return None,
+        };
+        Some(told)
+    }
+
+    fn duplicates(&self, what: &str, what_zh: &str) -> Option<Told> {
         let surplus = if self.statement.is_empty() { self.ledger } else { self.statement };
         let list = Self::list(surplus, amount);
         let good = if self.related.is_empty() { "" } else { " beside the one that matches" };
@@ -259,7 +277,8 @@ impl Story<'_, '_> {
         }
     }
 
-    fn fees(&self, what: &str, what_zh: &str, gap: &str) -> Option<(String, String)> {
+    fn fees(&self, what: &str, what_zh: &str) -> Option<Told> {
+        let gap = self.magnitude(self.difference.fee_delta);
         let charged = self.statement.first().map_or(Minor::ZERO, |record| record.fee.unwrap_or(Minor::ZERO));
         let charged_total = Total::from(charged);
         let expected = self.difference.fee_delta.map(|delta| charged_total - delta);
@@ -292,7 +311,7 @@ impl Story<'_, '_> {
         }
     }
 
-    fn flags(&self) -> (String, String) {
+    fn flags(&self) -> Told {
         let flags: Vec<Code> = self.difference.flags.iter().collect();
         if flags.is_empty() {
             return (String::new(), String::new());

@@ -133,7 +133,7 @@ impl Store {
     /// Makes sure that a file opened in place is still what it was.
     pub fn still_the_same(&self, pinned: &Pinned) -> Result<(), Error> {
         let Some(path) = pinned.found.place.path() else { return Ok(()) };
-        let now = fs::metadata(path).map(|metadata| local_tag(&metadata)).unwrap_or_else(|e| e.to_string());
+        let now = fs::metadata(path).map_or_else(|e| e.to_string(), |metadata| local_tag(&metadata));
         if now == pinned.found.tag {
             return Ok(());
         }

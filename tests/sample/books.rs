@@ -116,7 +116,8 @@ impl Books {
         let order = format!("SR20261120A{number:05}");
         let mut row =
             AlipayRow::payment(&format!("20261120220014588605{number:08}"), &order, &time, amount, fee_of(amount));
-        row.buyer = format!("*{}(139****{:04})", ["明", "芳", "伟", "静", "磊"][number as usize % 5], 1_000 + number);
+        let name = ["明", "芳", "伟", "静", "磊"][usize::try_from(number % 5).unwrap()];
+        row.buyer = format!("*{name}(139****{:04})", 1_000 + number);
         let booking = LedgerRow {
             txn_no: Some(order.clone()),
             order_no: Some(order),

@@ -36,7 +36,7 @@ pub fn output(arguments: &[&str]) -> Output {
     let pid = child.id().to_string();
     let (done, ended) = std::sync::mpsc::channel::<()>();
     let guard = std::thread::spawn(move || {
-        if ended.recv_timeout(Duration::from_secs(60)) == Err(RecvTimeoutError::Timeout) {
+        if ended.recv_timeout(Duration::from_mins(1)) == Err(RecvTimeoutError::Timeout) {
             Command::new("kill").args(["-9", &pid]).status().unwrap();
         }
     });

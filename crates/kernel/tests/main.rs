@@ -1,5 +1,6 @@
 //! Tests of the kernel: tables of small books, laws on random ones, and a slow oracle.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its case should stop")]
+#![expect(clippy::print_stderr, reason = "seeds are printed so that a failure can be repeated")]
 
 mod groups;
 mod laws;

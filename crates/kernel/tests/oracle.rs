@@ -310,12 +310,10 @@ impl<'r> Oracle<'r> {
     }
 
     fn alone(&mut self) {
-        let records = self.records;
-        for first in 0..records.len() {
+        for (first, one) in self.records.iter().enumerate() {
             if self.done[first] {
                 continue;
             }
-            let one = &records[first];
             let pending = one.status == Status::Pending;
             let keyless = event(one).is_none() && one.provider_txn_id.is_none() && one.order_no.is_none();
             if pending && matches!(one.kind, Kind::Refund | Kind::Payout) {
