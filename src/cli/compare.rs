@@ -22,7 +22,7 @@ pub struct Arguments {
     /// Columns that identify a record, as NAME or LEFT=RIGHT
     #[arg(long, value_name = "COL,…", value_delimiter = ',', required = true)]
     key: Vec<String>,
-    /// The amount, as NAME or LEFT=RIGHT; by default `amount_minor` or amount
+    /// The amount, as NAME or LEFT=RIGHT; by default `amount_minor` or `amount`
     #[arg(long, value_name = "COL")]
     amount: Option<String>,
     /// What else is compared; by default fee, status, currency and account where both have them

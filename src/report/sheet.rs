@@ -332,8 +332,11 @@ impl Table {
                 for row in 0..batch.num_rows() {
                     let cells = columns.iter().map(|&at| {
                         let text = self.cell(batch, at, row).unwrap_or_default();
-                        let is_text = self.spec.columns[at].holds == Holds::Text;
-                        if for_people && is_text { guarded(text) } else { text }
+                        match self.spec.columns[at].holds {
+                            Holds::Text if for_people => guarded(text),
+                            Holds::Decimal if for_people => without_idle_zeros(&text).to_owned(),
+                            _ => text,
+                        }
                     });
                     writer.write_record(cells).expect("writing to memory does not fail");
                 }
@@ -373,6 +376,12 @@ impl Table {
             })
         })
     }
+}
+
+/// An amount with two decimals, and more only where they say something.
+fn without_idle_zeros(amount: &str) -> &str {
+    let idle = amount.bytes().rev().take_while(|&byte| byte == b'0').count().min(usize::from(MONEY_SCALE) - 2);
+    &amount[..amount.len() - idle]
 }
 
 /// Text that no spreadsheet takes for a formula.
@@ -418,7 +427,7 @@ mod tests {
             "name,amount_minor,amount,day,at\n=cmd(),-105,-1.0500,2026-11-20,1970-01-01T00:00:00Z\n,,,,\n"
         );
         let people = String::from_utf8(table("=cmd()").csv_for_people(&["name", "amount"], true).to_vec()).unwrap();
-        assert_eq!(people, "\u{feff}名称,金额\r\n'=cmd(),-1.0500\r\n,\r\n");
+        assert_eq!(people, "\u{feff}名称,金额\r\n'=cmd(),-1.05\r\n,\r\n");
     }
 
     #[test]
