@@ -1,16 +1,17 @@
 //! Facts about a file or a run, as against about a row.
 
-use serde::Serialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Serialize};
 use tieout_kernel::code::{Code, Severity};
 
 /// One fact about a file, a source or the run (`taxonomy` §6 A).
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Finding {
     /// What it is.
-    #[serde(serialize_with = "word_of_code")]
+    #[serde(serialize_with = "word_of_code", deserialize_with = "code_of_word")]
     pub code: Code,
     /// How urgent.
-    #[serde(serialize_with = "word_of_severity")]
+    #[serde(serialize_with = "word_of_severity", deserialize_with = "severity_of_word")]
     pub severity: Severity,
     /// The source it concerns; empty for the whole run.
     pub source: String,
@@ -36,6 +37,16 @@ fn word_of_code<S: serde::Serializer>(code: &Code, to: S) -> Result<S::Ok, S::Er
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
 fn word_of_severity<S: serde::Serializer>(severity: &Severity, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(severity.word())
+}
+
+fn code_of_word<'d, D: serde::Deserializer<'d>>(from: D) -> Result<Code, D::Error> {
+    let word = String::deserialize(from)?;
+    Code::from_word(&word).ok_or_else(|| D::Error::custom(format!("`{word}` is no code")))
+}
+
+fn severity_of_word<'d, D: serde::Deserializer<'d>>(from: D) -> Result<Severity, D::Error> {
+    let word = String::deserialize(from)?;
+    Severity::from_word(&word).ok_or_else(|| D::Error::custom(format!("`{word}` is no tier")))
 }
 
 impl Finding {

@@ -90,6 +90,34 @@ pub fn current(store: &Store, plan: &Plan, date: civil::Date) -> Result<Option<(
     read_commit(&place, &bytes).map(|commit| Some((commit, sha256(&bytes))))
 }
 
+/// A file of a committed run, held against the manifest, and the manifest against the commit.
+pub fn read_published(
+    store: &Store,
+    plan: &Plan,
+    date: civil::Date,
+    commit: &Commit,
+    name: &str,
+) -> Result<Bytes, Error> {
+    let dated = folder_of(plan, date);
+    let checked = |place: &Place, hash: &str| match store.read(place)? {
+        Some(bytes) if sha256(&bytes) == hash => Ok(bytes),
+        kept => Err(Error::Unavailable {
+            action: "reading",
+            uri: place.to_string(),
+            cause: match kept {
+                Some(_) => "it is not what was committed".to_owned(),
+                None => "it was committed and is gone".to_owned(),
+            },
+        }),
+    };
+    let manifest = checked(&dated.join(&commit.manifest), &commit.manifest_sha256)?;
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap_or_default();
+    let outputs = manifest["outputs"].as_array().map_or(&[][..], Vec::as_slice);
+    let listed = outputs.iter().find(|output| output["name"] == name);
+    let hash = listed.and_then(|output| output["sha256"].as_str()).unwrap_or_default();
+    checked(&dated.join(&format!("run={}", commit.run_id)).join(name), hash)
+}
+
 fn is_commit(name: &str) -> bool {
     let digits = name.strip_suffix(".json").unwrap_or_default();
     digits.len() == 6 && digits.bytes().all(|byte| byte.is_ascii_digit())

@@ -37,8 +37,8 @@ pub struct Options {
 /// What a run came to.
 #[derive(Debug)]
 pub struct Finished {
-    /// The first page; none when the same run was published before.
-    pub summary: Option<Summary>,
+    /// The first page; as it was published when the same run was published before.
+    pub summary: Summary,
     /// Where it is; none for a dry run.
     pub published: Option<Published>,
     /// What the scheduler is told.
@@ -94,11 +94,11 @@ pub fn run(store: &Store, plan: &Plan, date: civil::Date, options: &Options) -> 
     }
     let exit_code = exit_code(plan, &summary, &blocked);
     if options.dry_run {
-        return Ok(Finished { summary: Some(summary), published: None, exit_code });
+        return Ok(Finished { summary, published: None, exit_code });
     }
     let manifest = made.manifest(&run_id, &summary);
     let published = publish::publish(store, plan, date, &run_id, &outputs, manifest)?;
-    Ok(Finished { summary: Some(summary), published: Some(published), exit_code })
+    Ok(Finished { summary, published: Some(published), exit_code })
 }
 
 /// The identity of a run: its inputs, its policy, the program.
@@ -127,12 +127,23 @@ fn published_before(
     if options.dry_run {
         return Ok(None);
     }
-    let current = publish::current(store, plan, date)?;
-    Ok(current.filter(|(commit, _)| commit.run_id == run_id).map(|(commit, _)| {
-        let folder = publish::folder_of(plan, date).join(&format!("run={run_id}"));
-        Finished { summary: None, published: Some(Published::Already { folder, number: commit.number }), exit_code: 0 }
-    }))
+    let Some((commit, _)) = publish::current(store, plan, date)?.filter(|(commit, _)| commit.run_id == run_id) else {
+        return Ok(None);
+    };
+    let folder = publish::folder_of(plan, date).join(&format!("run={run_id}"));
+    let page = publish::read_published(store, plan, date, &commit, SUMMARY)?;
+    let summary = serde_json::from_slice(&page).map_err(|e| Error::Unavailable {
+        action: "reading",
+        uri: folder.join(SUMMARY).to_string(),
+        cause: format!("not a summary: {e}"),
+    })?;
+    // What needed people has told them already.
+    let published = Some(Published::Already { folder, number: commit.number });
+    Ok(Some(Finished { summary, published, exit_code: 0 }))
 }
+
+/// The file of the first page.
+const SUMMARY: &str = "summary.json";
 
 /// The job's policy, narrowed to what tonight's files show.
 fn policy_of(plan: &Plan, day: Day, intake: &Intake) -> Policy {
@@ -316,7 +327,7 @@ fn exit_code(plan: &Plan, summary: &Summary, blocked: &[String]) -> u8 {
     if !blocked.is_empty() {
         return 21;
     }
-    let worst = summary.worst.and_then(Severity::from_word);
+    let worst = summary.worst.as_deref().and_then(Severity::from_word);
     let alarming = worst.zip(plan.alert_tier).is_some_and(|(worst, tier)| worst <= tier);
     if alarming { 10 } else { 0 }
 }
@@ -365,7 +376,7 @@ impl Made<'_, '_> {
         }
         let mut text = serde_json::to_vec_pretty(summary).expect("a summary is plain values");
         text.push(b'\n');
-        outputs.push(Output { name: "summary.json".to_owned(), bytes: text.into(), rows: None, for_people: true });
+        outputs.push(Output { name: SUMMARY.to_owned(), bytes: text.into(), rows: None, for_people: true });
         outputs.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(outputs)
     }

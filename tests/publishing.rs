@@ -93,12 +93,25 @@ fn the_same_run_again_publishes_nothing_new() {
     let again = output(&["run", workspace.job("shop").to_str().unwrap(), "--date", DATE]);
     assert_eq!(again.status.code(), Some(0));
     assert!(stderr(&again).contains("already published"), "{}", stderr(&again));
+    assert!(crate::support::stdout(&again).ends_with("97 matched, 34 differences\n"), "the page is shown again");
     assert_eq!(commits(&workspace), first);
     assert_eq!(workspace.published("shop", DATE).files(), files);
     // From nothing again: the same bytes.
     std::fs::remove_dir_all(workspace.path("out")).unwrap();
     run_job(&workspace.job("shop"), DATE);
     assert_eq!(workspace.published("shop", DATE).files(), files);
+}
+
+#[test]
+fn a_published_page_that_was_tampered_with_is_not_shown() {
+    let workspace = Workspace::of_project();
+    run_job(&workspace.job("shop"), DATE);
+    let page = workspace.published("shop", DATE).folder.join("summary.json");
+    let text = std::fs::read_to_string(&page).unwrap();
+    std::fs::write(&page, text.replace("\"unexplained_minor\": 0", "\"unexplained_minor\": 1")).unwrap();
+    let again = output(&["run", workspace.job("shop").to_str().unwrap(), "--date", DATE]);
+    assert_eq!(again.status.code(), Some(40));
+    assert!(stderr(&again).contains("it is not what was committed"), "{}", stderr(&again));
 }
 
 #[test]

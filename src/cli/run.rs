@@ -38,28 +38,25 @@ impl Arguments {
         let options = Options { dry_run: self.dry_run, now: jiff::Timestamp::now() };
         let finished = run(&store()?, &plan, date, &options)?;
         if self.json {
-            console::out(&one_line(&finished, &plan.job, &self.date));
-        } else if let Some(summary) = &finished.summary {
-            console::out(&terminal::page(summary, plan.language));
+            console::out(&one_line(&finished));
+        } else {
+            console::out(&terminal::page(&finished.summary, plan.language));
         }
         say_where(&finished);
         Ok(finished.exit_code)
     }
 }
 
-fn one_line(finished: &Finished, job: &str, date: &str) -> String {
-    let folder = match &finished.published {
-        Some(Published::New { folder, .. } | Published::Already { folder, .. }) => Some(folder.to_string()),
-        None => None,
+fn one_line(finished: &Finished) -> String {
+    let (folder, already) = match &finished.published {
+        Some(Published::New { folder, .. }) => (Some(folder.to_string()), false),
+        Some(Published::Already { folder, .. }) => (Some(folder.to_string()), true),
+        None => (None, false),
     };
-    let mut value = match &finished.summary {
-        Some(summary) => serde_json::to_value(summary).unwrap_or_default(),
-        None => serde_json::json!({"schema": "tieout.summary/1", "job": job, "date": date, "already_published": true}),
-    };
-    if let serde_json::Value::Object(map) = &mut value {
-        map.insert("published_to".to_owned(), folder.into());
-        map.insert("exit_code".to_owned(), finished.exit_code.into());
-    }
+    let mut value = serde_json::to_value(&finished.summary).expect("a summary is plain values");
+    value["published_to"] = folder.into();
+    value["already_published"] = already.into();
+    value["exit_code"] = finished.exit_code.into();
     format!("{value}\n")
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tieout_kernel::code::{Code, Severity};
 use tieout_kernel::currency::Currency;
 use tieout_kernel::money::Total;
@@ -20,7 +20,7 @@ use crate::normalise::decimal_text;
 use crate::reconcile::Reconciled;
 
 /// How a reconciliation stands (`operations` §3).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Standing {
     /// Both books agree in everything.
     #[serde(rename = "BALANCED")]
@@ -56,7 +56,7 @@ impl Standing {
 }
 
 /// One part of the bridge from statement to ledger.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Explained {
     /// A code or a state.
     pub item: String,
@@ -65,7 +65,7 @@ pub struct Explained {
     /// In Chinese words.
     pub label_zh: String,
     /// Tier of a code.
-    pub severity: Option<&'static str>,
+    pub severity: Option<String>,
     /// Differences of a code, records of a state.
     pub count: u64,
     /// Statement effect less ledger effect.
@@ -73,7 +73,7 @@ pub struct Explained {
 }
 
 /// The bridge of one account and currency.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct TieOut {
     /// The statement's source; empty for an account that no statement has.
     pub source: String,
@@ -100,7 +100,7 @@ pub struct TieOut {
 }
 
 /// Differences of one code, tier and currency.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct CodeLine {
     /// The code.
     pub code: String,
@@ -125,27 +125,27 @@ pub struct CodeLine {
 }
 
 /// Records of one book and state.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct StateLine {
     /// The book.
-    pub book: &'static str,
+    pub book: String,
     /// The state.
-    pub state: &'static str,
+    pub state: String,
     /// In English words.
-    pub label_en: &'static str,
+    pub label_en: String,
     /// In Chinese words.
-    pub label_zh: &'static str,
+    pub label_zh: String,
     /// How many.
     pub records: u64,
 }
 
 /// One source of the job.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct SourceLine {
     /// Its name.
     pub name: String,
     /// Its book.
-    pub book: &'static str,
+    pub book: String,
     /// Files and members read.
     pub files: u64,
     /// Rows that take part.
@@ -165,10 +165,10 @@ pub struct SourceLine {
 }
 
 /// The whole first page.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Summary {
     /// Name and version of this document.
-    pub schema: &'static str,
+    pub schema: String,
     /// The job.
     pub job: String,
     /// The business date.
@@ -190,7 +190,7 @@ pub struct Summary {
     /// By source.
     pub sources: Vec<SourceLine>,
     /// The highest tier among differences and findings.
-    pub worst: Option<&'static str>,
+    pub worst: Option<String>,
     /// What is wrong with files or the run.
     pub findings: Vec<Finding>,
     /// Why no program may act on this run, if none may.
@@ -237,9 +237,10 @@ impl Parts<'_, '_> {
             Standing::Balanced
         };
         let tiers = codes.iter().filter_map(|line| Severity::from_word(&line.severity));
-        let worst = tiers.chain(self.findings.iter().map(|finding| finding.severity)).min().map(Severity::word);
+        let worst =
+            tiers.chain(self.findings.iter().map(|finding| finding.severity)).min().map(|tier| tier.word().to_owned());
         Ok(Summary {
-            schema: "tieout.summary/1",
+            schema: "tieout.summary/1".to_owned(),
             job: self.job.to_owned(),
             date: self.date.to_owned(),
             run_id: self.run_id.to_owned(),
@@ -356,10 +357,10 @@ impl Parts<'_, '_> {
     fn states(&self) -> Vec<StateLine> {
         let by_state = &self.reconciled.ends.by_state;
         let line = |((book, state), tally): (&(Book, State), &tieout_kernel::proof::Tally)| StateLine {
-            book: book.word(),
-            state: state.word(),
-            label_en: label(*state).0,
-            label_zh: label(*state).1,
+            book: book.word().to_owned(),
+            state: state.word().to_owned(),
+            label_en: label(*state).0.to_owned(),
+            label_zh: label(*state).1.to_owned(),
             records: tally.rows,
         };
         by_state.iter().map(line).filter(|line| line.records > 0).collect()
@@ -373,7 +374,7 @@ impl Parts<'_, '_> {
                 let files = self.night.files.iter().zip(&self.scan.files).filter(|(file, _)| file.source == number);
                 let mut line = SourceLine {
                     name: source.name.clone(),
-                    book: book.word(),
+                    book: book.word().to_owned(),
                     files: 0,
                     records: 0,
                     rejects: 0,
@@ -502,7 +503,7 @@ impl TieOut {
                     item: item.to_owned(),
                     label_en: label_en.to_owned(),
                     label_zh: label_zh.to_owned(),
-                    severity: code.filter(|_| state.is_none()).map(|code| code.base_severity().word()),
+                    severity: code.filter(|_| state.is_none()).map(|code| code.base_severity().word().to_owned()),
                     count,
                     amount_minor: amount,
                 });
@@ -518,7 +519,7 @@ impl TieOut {
         self.difference_minor = narrow(difference)?;
         self.unexplained_minor = narrow(difference - explained)?;
         self.explained.sort_by(|a, b| {
-            (a.severity.is_none(), a.severity, &a.item).cmp(&(b.severity.is_none(), b.severity, &b.item))
+            (a.severity.is_none(), &a.severity, &a.item).cmp(&(b.severity.is_none(), &b.severity, &b.item))
         });
         if self.unexplained_minor == 0 {
             return Ok(());
@@ -576,16 +577,16 @@ impl Summary {
             item: self.standing.word(),
             label_en: self.standing.word(),
             label_zh: self.standing.zh(),
-            severity: self.worst,
+            severity: self.worst.as_deref(),
             ..TableLine::default()
         }];
         self.tie_outs.iter().for_each(|tie_out| lines.extend(tie_out.lines()));
         lines.extend(self.states.iter().map(|state| TableLine {
             section: "records",
-            source: state.book,
-            item: state.state,
-            label_en: state.label_en,
-            label_zh: state.label_zh,
+            source: &state.book,
+            item: &state.state,
+            label_en: &state.label_en,
+            label_zh: &state.label_zh,
             count: Some(state.records),
             ..TableLine::default()
         }));
@@ -647,7 +648,7 @@ impl TieOut {
         ];
         lines.extend(self.explained.iter().map(|part| TableLine {
             label_en: &part.label_en,
-            severity: part.severity,
+            severity: part.severity.as_deref(),
             ..line(&part.item, &part.label_zh, Some(part.count), part.amount_minor)
         }));
         lines.push(line("unexplained", "未解释", None, self.unexplained_minor));
