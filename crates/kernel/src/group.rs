@@ -330,7 +330,7 @@ pub fn describe(
         side
     };
     let (ledger, statement) = (side(true), side(false));
-    related.sort_by_key(|one| order(record(one)));
+    related.sort_by_key(|one| (record(one).book, order(record(one))));
     let sum = |side: &[u32]| side.iter().map(|one| record(one).effect()).sum::<Total>();
     let one_currency = code != Code::CurrencyMismatch && !codes.has(Code::CurrencyMismatch);
     let exposure = one_currency.then(|| sum(&statement) - sum(&ledger));
