@@ -54,6 +54,8 @@ pub struct Intake {
     pub findings: Vec<Finding>,
     /// Sources that have no file because there was nothing to bill.
     pub empty_days: Vec<u16>,
+    /// Accounts without a statement tonight whose source is not blocked: their ledger records wait.
+    pub without_statement: Vec<String>,
 }
 
 /// The moment of the run, as far as deadlines ask for it.
@@ -71,6 +73,9 @@ pub fn gather(store: &Store, plan: &Plan, date: civil::Date, now: Now) -> Result
         let place = source.place.on(date);
         let files = store.find(&place)?;
         if !files.is_empty() {
+            if source.accounts.len() > 1 && has_marker(store, &place)? {
+                intake.empty_days.push(number);
+            }
             found.extend(files.into_iter().map(|file| (number, file)));
         } else if has_marker(store, &place)? {
             intake.empty_days.push(number);
@@ -79,6 +84,8 @@ pub fn gather(store: &Store, plan: &Plan, date: civil::Date, now: Now) -> Result
                 Ok(finding) => intake.findings.push(finding),
                 Err(what) => waiting.push(what),
             }
+        } else if source.book == Book::Statement {
+            intake.without_statement.extend(source.accounts.iter().cloned());
         }
     }
     if let Some(first) = waiting.first() {
@@ -93,6 +100,7 @@ pub fn gather(store: &Store, plan: &Plan, date: civil::Date, now: Now) -> Result
     intake.inputs = pinned?;
     leave_out_repeated(plan, &mut intake);
     open(store, plan, date, &mut intake)?;
+    find_accounts_without_statement(plan, date, &mut intake);
     Ok(intake)
 }
 
@@ -126,13 +134,14 @@ fn missing(source: &SourcePlan, date: civil::Date, place: &Place, now: Now) -> R
 }
 
 fn leave_out_repeated(plan: &Plan, intake: &mut Intake) {
-    let mut seen: BTreeMap<String, (Book, String)> = BTreeMap::new();
+    let mut seen: BTreeMap<(u16, String), String> = BTreeMap::new();
     for input in &mut intake.inputs {
         let source = &plan.sources[usize::from(input.source)];
         let name = input.pinned.found.place.name();
         let empty = input.pinned.body.is_empty();
-        match seen.get(&input.pinned.sha256).filter(|(book, _)| *book == source.book && !empty) {
-            Some((_, first)) => {
+        let content = (input.source, input.pinned.sha256.clone());
+        match seen.get(&content).filter(|_| !empty) {
+            Some(first) => {
                 input.repeated = true;
                 intake.findings.push(
                     Finding::new(
@@ -144,7 +153,7 @@ fn leave_out_repeated(plan: &Plan, intake: &mut Intake) {
                 );
             }
             None => {
-                seen.insert(input.pinned.sha256.clone(), (source.book, name));
+                seen.insert(content, name);
             }
         }
     }
@@ -183,6 +192,26 @@ fn open(store: &Store, plan: &Plan, date: civil::Date, intake: &mut Intake) -> R
         }
     }
     Ok(())
+}
+
+/// A source of several accounts whose files each name one: every account needs its own.
+fn find_accounts_without_statement(plan: &Plan, date: civil::Date, intake: &mut Intake) {
+    for (number, source) in plan.of_book(Book::Statement) {
+        let files: Vec<&IntakeFile> = intake.files.iter().filter(|file| file.source == number).collect();
+        let told: Option<Vec<&String>> = files.iter().map(|file| file.open.account.as_ref()).collect();
+        let Some(told) = told.filter(|told| !told.is_empty()) else { continue };
+        let missing: Vec<&String> = source.accounts.iter().filter(|account| !told.contains(account)).collect();
+        if missing.is_empty() || intake.is_blocked(&source.name) || intake.empty_days.contains(&number) {
+            continue;
+        }
+        for account in missing {
+            let message = format!("no file of {date} is of account {account}; its ledger records wait");
+            let hint = "fetch the account's bill; if there was nothing to bill, put an empty file named like it \
+                        with .nobill added beside the others";
+            intake.findings.push(Finding::new(Code::StatementMissing, message).of_source(&source.name).hint(hint));
+            intake.without_statement.push(account.clone());
+        }
+    }
 }
 
 const fn unreadable_code(book: Book) -> Code {

@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 
 use rayon::prelude::*;
-use tieout_kernel::across::power_of_ten;
+use tieout_kernel::across::{Before, Mark, over_returned, power_of_ten};
 use tieout_kernel::code::{Code, Codes};
-use tieout_kernel::key::{KeyHasher, KindClass, Pass, event_key};
+use tieout_kernel::key::{KeyHasher, KindClass, Pass, event_key, order_key};
 use tieout_kernel::outcome::Outcome;
 use tieout_kernel::pass;
 use tieout_kernel::policy::Policy;
@@ -37,11 +37,12 @@ pub struct Reconciled<'r> {
 
 /// Tells each record what the rules across groups found out about it.
 pub fn mark(records: &mut [Record<'_>], agreed: &Agreed, seed: u64) {
+    let life = over_returned_orders(records, agreed, seed);
     for record in records {
         let mut across = Across::default();
-        if let Some(mark) = agreed.marks.get(&record.place) {
-            across.codes = Codes::NONE.with(mark.code);
-            across.at_risk = mark.at_risk;
+        for mark in [life.get(&record.place), agreed.marks.get(&record.place)].into_iter().flatten() {
+            across.codes = across.codes.with(mark.code);
+            across.at_risk = across.at_risk.max(mark.at_risk);
         }
         if agreed.twins.contains(&record.place) {
             across.hints = Codes::NONE.with(Code::SuspectedDuplicate);
@@ -55,6 +56,25 @@ pub fn mark(records: &mut [Record<'_>], agreed: &Agreed, seed: u64) {
         }
         record.across = across;
     }
+}
+
+/// The life of each suspect order, all of whose provider's events are among the records.
+fn over_returned_orders(records: &[Record<'_>], agreed: &Agreed, seed: u64) -> BTreeMap<u64, Mark> {
+    let mut by_order: BTreeMap<_, Vec<u32>> = BTreeMap::new();
+    if agreed.suspects.is_empty() {
+        return BTreeMap::new();
+    }
+    for (at, record) in (0_u32..).zip(records) {
+        let concerned = matches!(record.kind, Kind::Payment | Kind::Reversal | Kind::Refund | Kind::Chargeback);
+        if let Some(order) = record.order_no.filter(|_| concerned && record.book != Book::Ledger) {
+            let hash = KeyHasher::new(seed, record.account).hash(KindClass::Payment, order);
+            if agreed.suspects.binary_search(&hash).is_ok() {
+                by_order.entry((hash, record.currency)).or_default().push(at);
+            }
+        }
+    }
+    let marks = by_order.into_values().flat_map(|members| over_returned(records, members, Before::default()));
+    marks.map(|mark| (mark.place, mark)).collect()
 }
 
 /// Runs all passes and concludes.
@@ -100,7 +120,7 @@ fn pass_key(pass: Pass, record: &Record<'_>) -> u64 {
     match pass {
         Pass::K1 => event_key(record).map_or(0, of),
         Pass::K2 => record.provider_txn_id.map_or(0, of),
-        Pass::K3 => record.order_no.map_or(0, of),
+        Pass::K3 => order_key(record).map_or(0, of),
         Pass::K4 => xxh3_64(&record.principal.get().to_le_bytes()),
     }
 }

@@ -189,6 +189,7 @@ fn night_of<'p>(plan: &Plan, policy: &'p Policy, intake: &Intake, blocked: &BTre
         .of_book(Book::Statement)
         .filter(|(_, source)| blocked.contains(&source.name))
         .flat_map(|(_, source)| source.accounts.clone())
+        .chain(intake.without_statement.iter().cloned())
         .collect();
     // Without a whole ledger there is nothing to hold any statement against.
     let ledger_blocked = plan.of_book(Book::Ledger).any(|(_, source)| blocked.contains(&source.name));
@@ -274,7 +275,7 @@ fn of_the_run(plan: &Plan, night: &Night<'_>, scan: &Scan, reconciled: &Reconcil
     let mut findings = Vec::new();
     let rows = statement_rows(night, scan);
     for (number, source) in plan.of_book(Book::Statement) {
-        let rate = rows.get(&number).and_then(|rows| summary::match_rate(reconciled, number, *rows));
+        let rate = rows.get(&number).and_then(|rows| summary::match_rate(reconciled, night.policy, number, *rows));
         let Some((matched, could)) = rate.filter(|(_, could)| *could >= plan.match_rate.records_min) else { continue };
         if matched * 100 < could * u64::from(plan.match_rate.floor_percent) {
             let share = decimal_text(i128::from(matched * 1_000 / could), 1);
@@ -324,7 +325,8 @@ fn in_order(findings: &mut Vec<Finding>) {
 
 /// `operations` §1. What blocks a source comes before what needs people.
 fn exit_code(plan: &Plan, summary: &Summary, blocked: &[String]) -> u8 {
-    if !blocked.is_empty() {
+    let lacks_statement = summary.findings.iter().any(|finding| finding.code == Code::StatementMissing);
+    if !blocked.is_empty() || lacks_statement {
         return 21;
     }
     let worst = summary.worst.as_deref().and_then(Severity::from_word);

@@ -2,7 +2,7 @@
 //!
 //! `TIEOUT_NIGHTS` and `TIEOUT_SEED` choose how many and which; both are printed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 use tieout::job;
@@ -257,36 +257,42 @@ fn by_the_full_rules(ledger: &[Draft], statement: &[Draft]) -> Told {
 fn mark(records: &mut [Record]) {
     use tieout_kernel::code::{Code, Codes};
     use tieout_kernel::money::Total;
+    let live = |one: &&Record| one.kind == Kind::Refund && !matches!(one.status, Status::Failed | Status::Closed);
     let refunds = |records: &[Record], ledger: bool, order: &str| {
-        let of = records.iter().filter(|one| one.kind == Kind::Refund && one.order_no == Some(order));
-        u32::try_from(of.filter(|one| (one.book == Book::Ledger) == ledger).count()).unwrap()
+        let of = records.iter().filter(live).filter(|one| one.order_no == Some(order));
+        let events = of.filter(|one| (one.book == Book::Ledger) == ledger);
+        let events: BTreeSet<_> =
+            events.map(|one| (one.event_no, one.place * u64::from(one.event_no.is_none()))).collect();
+        u32::try_from(events.len()).unwrap()
     };
     let seen = records.to_vec();
     for record in records.iter_mut() {
         let Some(order) = record.order_no.filter(|_| record.kind == Kind::Refund) else { continue };
         record.across.refunds_of_order = refunds(&seen, record.book == Book::Ledger, order);
-        let succeeded =
-            |one: &&Record| one.book == Book::Statement && one.status == Status::Success && one.order_no == Some(order);
-        let captures: Vec<&Record> =
-            seen.iter().filter(succeeded).filter(|one| matches!(one.kind, Kind::Payment | Kind::Reversal)).collect();
-        if captures.is_empty() || record.book == Book::Ledger || record.status != Status::Success {
-            continue;
-        }
-        let captured: Total = captures.iter().map(|one| one.signed()).sum();
-        // One refund number counts once, at its first time.
-        let mut events: Vec<&Record> = seen.iter().filter(succeeded).filter(|one| one.kind == Kind::Refund).collect();
-        events.sort_by_key(|one| (one.occurred_at, one.principal));
-        let mut numbers: Vec<&str> = Vec::new();
-        let mut returned = Total::ZERO;
-        for event in events {
-            if let Some(number) = event.event_no {
-                if numbers.contains(&number) {
-                    continue;
-                }
-                numbers.push(number);
+        let mut life: Vec<&Record> = seen
+            .iter()
+            .filter(|one| one.book == Book::Statement && one.status == Status::Success && one.order_no == Some(order))
+            .filter(|one| matches!(one.kind, Kind::Payment | Kind::Reversal | Kind::Refund))
+            .collect();
+        life.sort_by_key(|one| (one.occurred_at, one.provider_txn_id, one.content, one.place));
+        let mut once: Vec<&Record> = Vec::new();
+        for one in life {
+            let same_row = |other: &&Record| {
+                let number = (one.provider_txn_id, one.kind, one.principal, event_key(one));
+                let same_number = (other.provider_txn_id, other.kind, other.principal, event_key(other)) == number;
+                other.content == one.content || (one.provider_txn_id.is_some() && same_number)
+            };
+            if !once.iter().any(same_row) {
+                once.push(one);
             }
+        }
+        let sum = |kind: Kind| -> Total { once.iter().filter(|one| one.kind == kind).map(|one| one.principal).sum() };
+        let captured = sum(Kind::Payment) - sum(Kind::Reversal);
+        let mut returned = Total::ZERO;
+        for event in once.iter().filter(|one| one.kind == Kind::Refund) {
             returned += event.principal;
-            if event.place == record.place && returned > captured {
+            let paid = once.iter().any(|one| one.kind == Kind::Payment);
+            if event.place == record.place && paid && returned > captured {
                 record.across.codes = Codes::NONE.with(Code::OverRefund);
             }
         }

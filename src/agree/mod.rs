@@ -13,17 +13,19 @@ mod fetch;
 mod scan;
 mod totals;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use rayon::prelude::*;
-use tieout_kernel::across::{Capture, Mark, Sighting, look_alikes, over_returned};
+use tieout_kernel::across::{Mark, Sighting, look_alikes};
+use tieout_kernel::currency::Currency;
 use tieout_kernel::fingerprint::{Fingerprint, agree};
+use tieout_kernel::money::{Minor, Total as Sum};
 use tieout_kernel::policy::Policy;
 use tieout_kernel::record::{Book, Kind, Status};
 
 pub use fetch::{Residue, Stored, fetch};
-pub use scan::{Scan, ScanFile, SplitRows, scan};
+pub use scan::{Return, Scan, ScanFile, SplitRows, scan};
 pub use totals::{Tag, Total, Totals};
 
 use crate::error::Error;
@@ -91,7 +93,7 @@ pub struct Night<'p> {
     /// What is wanted besides matches and residue.
     pub wanted: Wanted,
     /// Other parties to whom the look-alike rule does not apply.
-    pub allowed_parties: std::collections::BTreeSet<String>,
+    pub allowed_parties: BTreeSet<String>,
     /// Seed of all hashes of the run.
     pub seed: u64,
 }
@@ -134,7 +136,7 @@ impl<'p> Night<'p> {
         let splits =
             files.iter().enumerate().flat_map(|(at, file)| file.open.splits.iter().map(move |split| (at, *split)));
         let splits = splits.collect();
-        Self { policy, files, splits, wanted, allowed_parties: std::collections::BTreeSet::new(), seed }
+        Self { policy, files, splits, wanted, allowed_parties: BTreeSet::new(), seed }
     }
 
     /// The file of a place.
@@ -171,8 +173,11 @@ pub struct Agreed {
     pub residue: Vec<u64>,
     /// What the rules across groups found, by place.
     pub marks: BTreeMap<u64, Mark>,
+    /// Orders, by hash and ascending, on which more may have gone back than came in: all their
+    /// provider's events are in the residue, where they are judged.
+    pub suspects: Vec<u128>,
     /// Refunds that have a twin of equal amount under their order, by place.
-    pub twins: std::collections::BTreeSet<u64>,
+    pub twins: BTreeSet<u64>,
     /// How many refunds each book has for an order: ledger, statement.
     pub refunds: [BTreeMap<u128, u32>; 2],
 }
@@ -197,8 +202,6 @@ pub fn settle_agreement(night: &Night<'_>, scan: &mut Scan) -> Result<Agreed, Er
         payments.extend(agreement.watched);
     }
     if night.wanted.across {
-        let captures = std::mem::take(&mut scan.captures);
-        payments.extend(captures.into_iter().filter(|(order, _)| watched.binary_search(order).is_ok()));
         look_across(night, scan, &payments, &mut agreed);
     }
     agreed.matches.par_sort_unstable_by_key(|&(_, statement)| statement);
@@ -220,50 +223,63 @@ fn orders_with_returns(scan: &Scan) -> Vec<u128> {
     orders
 }
 
-/// Applies the rules across groups, and takes what they mark out of the matches.
+/// Applies the rules across groups, and takes whom they concern out of the matches.
 fn look_across(night: &Night<'_>, scan: &mut Scan, payments: &[(u128, u64)], agreed: &mut Agreed) {
-    // One refund number listed twice is judged as a duplicate of its own; here it counts once.
-    scan.returns.sort_unstable_by_key(|one| (one.event, one.at, one.amount, one.place));
-    scan.returns.dedup_by_key(|one| one.event);
-    let returns = std::mem::take(&mut scan.returns);
-    let captures: Vec<Capture> = payments.iter().filter_map(|&(order, place)| capture(scan, order, place)).collect();
-    let mut marks = over_returned(&returns, &captures);
     if let Some(window) = night.wanted.look_alikes {
         let sightings: Vec<Sighting> = std::mem::take(&mut scan.sightings);
-        marks.extend(look_alikes(sightings, window));
+        agreed.marks = look_alikes(sightings, window).into_iter().map(|mark| (mark.place, mark)).collect();
     }
-    agreed.marks = marks.into_iter().map(|mark| (mark.place, mark)).collect();
+    let returns = std::mem::take(&mut scan.returns);
+    let mut concerned: BTreeSet<u64> = agreed.marks.keys().copied().collect();
+    agreed.suspects = suspects(scan, &returns, payments);
+    let is_suspect = |order: &u128| agreed.suspects.binary_search(order).is_ok();
+    concerned.extend(returns.iter().filter(|one| is_suspect(&one.order)).map(|one| one.place));
+    concerned.extend(payments.iter().filter(|(order, _)| is_suspect(order)).map(|&(_, place)| place));
 
-    let mut by_amount: BTreeMap<_, Vec<u64>> = BTreeMap::new();
-    for one in &returns {
-        by_amount.entry((one.order, one.currency, one.amount)).or_default().push(one.place);
+    // One refund number listed twice is judged as a duplicate of its own; here it counts once.
+    let mut by_amount: BTreeMap<_, BTreeMap<u128, u64>> = BTreeMap::new();
+    for one in returns.iter().filter(|one| one.kind == Kind::Refund) {
+        by_amount.entry((one.order, one.currency, one.amount)).or_default().insert(one.event, one.place);
     }
-    agreed.twins = by_amount.into_values().filter(|places| places.len() > 1).flatten().collect();
+    let twins = by_amount.into_values().filter(|events| events.len() > 1);
+    agreed.twins = twins.flat_map(BTreeMap::into_values).collect();
     for (side, orders) in agreed.refunds.iter_mut().zip(&mut scan.refund_orders) {
-        for order in orders.drain(..) {
+        orders.sort_unstable();
+        orders.dedup();
+        for (order, _) in orders.drain(..) {
             *side.entry(order).or_default() += 1;
         }
     }
 
-    if agreed.marks.is_empty() {
-        return;
-    }
-    let marks = &agreed.marks;
     let mut pulled = Vec::new();
     agreed.matches.retain(|&(ledger, statement)| {
-        let marked = marks.contains_key(&statement);
-        if marked {
+        let is_concerned = concerned.contains(&statement);
+        if is_concerned {
             pulled.extend([ledger, statement]);
         }
-        !marked
+        !is_concerned
     });
     agreed.residue.extend(pulled);
 }
 
-/// What a payment brought in, or a reversal took back.
-fn capture(scan: &Scan, order: u128, place: u64) -> Option<Capture> {
-    let (tag, amount) = scan.statement_row(place)?;
-    let counts = tag.status == Status::Success && matches!(tag.kind, Kind::Payment | Kind::Reversal);
-    let amount = if tag.kind == Kind::Reversal { -amount } else { amount };
-    counts.then_some(Capture { order, currency: tag.currency, amount })
+/// Orders on which more went back than the smallest payment brought in, or any that was reversed.
+/// Rows that are there twice may make an order suspect; they do not make it guilty.
+fn suspects(scan: &Scan, returns: &[Return], payments: &[(u128, u64)]) -> Vec<u128> {
+    let mut captured: BTreeMap<(u128, Currency), Minor> = BTreeMap::new();
+    for &(order, place) in payments {
+        let Some((tag, amount)) = scan.statement_row(place) else { continue };
+        let amount = if tag.kind == Kind::Reversal { Minor::ZERO } else { amount };
+        if tag.status == Status::Success {
+            captured.entry((order, tag.currency)).and_modify(|least| *least = (*least).min(amount)).or_insert(amount);
+        }
+    }
+    let mut returned: BTreeMap<(u128, Currency), Sum> = BTreeMap::new();
+    for one in returns {
+        *returned.entry((one.order, one.currency)).or_default() += one.amount;
+    }
+    let is_suspect =
+        |&(key, sum): &(&(u128, Currency), &Sum)| captured.get(key).is_some_and(|&least| *sum > least.into());
+    let mut orders: Vec<u128> = returned.iter().filter(is_suspect).map(|((order, _), _)| *order).collect();
+    orders.dedup();
+    orders
 }

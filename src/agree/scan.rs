@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 
 use rayon::prelude::*;
-use tieout_kernel::across::{Return, Sighting};
+use tieout_kernel::across::Sighting;
 use tieout_kernel::calendar::Day;
-use tieout_kernel::classify::{FeeExpectation, scheduled_fee};
-use tieout_kernel::fee::FeeCase;
+use tieout_kernel::classify::scheduled_fee;
+use tieout_kernel::currency::Currency;
+use tieout_kernel::fee::{FeeCase, FeeExpectation};
 use tieout_kernel::fingerprint::{Content, Fingerprint, with_column};
 use tieout_kernel::key::{KeyHasher, KindClass, event_number};
 use tieout_kernel::money::{Minor, Total as Sum};
@@ -24,6 +25,7 @@ use crate::expression::{Condition, Value};
 use crate::formats::{Measured, RawBatch, Split};
 use crate::normalise::{Columns, Exact};
 use crate::reject::Reject;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// Rows of one partition aimed at: small enough for a cache, large enough to be worth a task.
 const PARTITION_ROWS: u64 = 65_536;
@@ -55,6 +57,23 @@ pub struct ScanFile {
     pub latest: Option<Instant>,
     /// First and last row's balance with the row's own movement, and the sum of all movements.
     pub balance: Balance,
+}
+
+/// A successful refund or chargeback at the provider.
+#[derive(Clone, Copy, Debug)]
+pub struct Return {
+    /// Hash of account and order, as the payment's own key.
+    pub order: u128,
+    /// Hash of its own number, or its place where it has none.
+    pub event: u128,
+    /// Where the record is.
+    pub place: u64,
+    /// Refund or chargeback.
+    pub kind: Kind,
+    /// Its currency.
+    pub currency: Currency,
+    /// How much, without sign.
+    pub amount: Minor,
 }
 
 /// The running balance of a file, as far as its rows print one.
@@ -113,10 +132,8 @@ pub struct Scan {
     pub keyless: Vec<u64>,
     /// Refunds and chargebacks at the provider.
     pub returns: Vec<Return>,
-    /// Places of provider payments and reversals that go by another number than their order, by order.
-    pub captures: Vec<(u128, u64)>,
-    /// Orders of all refunds: ledger, statement.
-    pub refund_orders: [Vec<u128>; 2],
+    /// Orders and numbers of all refunds that did not fail: ledger, statement.
+    pub refund_orders: [Vec<(u128, u128)>; 2],
     /// Payments and payouts by what makes them look alike.
     pub sightings: Vec<Sighting>,
     /// Statement records by split; empty unless wanted.
@@ -199,7 +216,6 @@ impl Scan {
         into.balance.add(&split.file.balance);
         self.keyless.extend(split.keyless);
         self.returns.extend(split.returns);
-        self.captures.extend(split.captures);
         for (all, more) in self.refund_orders.iter_mut().zip(split.refund_orders) {
             all.extend(more);
         }
@@ -213,8 +229,7 @@ struct SplitScan {
     file: ScanFile,
     keyless: Vec<u64>,
     returns: Vec<Return>,
-    captures: Vec<(u128, u64)>,
-    refund_orders: [Vec<u128>; 2],
+    refund_orders: [Vec<(u128, u128)>; 2],
     sightings: Vec<Sighting>,
     rows: SplitRows,
     line_ends: u64,
@@ -233,14 +248,7 @@ struct Tags {
 }
 
 impl Tags {
-    fn number(
-        &mut self,
-        account: &str,
-        kind: Kind,
-        status: Status,
-        direction: Direction,
-        currency: tieout_kernel::currency::Currency,
-    ) -> u32 {
+    fn number(&mut self, account: &str, kind: Kind, status: Status, direction: Direction, currency: Currency) -> u32 {
         if let Some(last) = self.last {
             let tag = &self.list[last as usize].0;
             if same_text(&tag.account, account)
@@ -275,7 +283,6 @@ impl SplitScan {
             file: ScanFile { measured: Measured::of(&file.open.controls), ..ScanFile::default() },
             keyless: Vec::new(),
             returns: Vec::new(),
-            captures: Vec::new(),
             refund_orders: [Vec::new(), Vec::new()],
             sightings: Vec::new(),
             rows: SplitRows::default(),
@@ -365,8 +372,9 @@ impl SplitScan {
 
         let (hasher, scheduled) = self.account(night, &account);
         let event_no = columns.event_no(row);
-        // The order is read only where the event has no number of its own, or the rules across groups ask.
-        let order_no = if event_no.is_none() || night.wanted.across { columns.order_no(row) } else { None };
+        // Payments go by their order; of the others only the rules across groups ask for it.
+        let by_order = kind.class() == KindClass::Payment || night.wanted.across;
+        let order_no = if by_order { columns.order_no(row) } else { None };
         let number = event_number(kind, event_no.as_deref(), order_no.as_deref());
         let key = number.map(|number| hasher.hash(kind.class(), number));
         if night.wanted.across {
@@ -381,6 +389,7 @@ impl SplitScan {
         let content = Content {
             book: file.book,
             status,
+            kind,
             direction,
             currency,
             principal: principal.get(),
@@ -457,23 +466,18 @@ impl SplitScan {
         let (kind, amount, currency) = (columns.kind[row], columns.principal[row], columns.currency[row]);
         let at = columns.occurred_at.get(row).copied().unwrap_or(Instant(0));
         let moved = columns.status[row] == Status::Success;
+        let event = key.unwrap_or_else(|| u128::from(place));
         if kind == Kind::Refund
+            && !matches!(columns.status[row], Status::Failed | Status::Closed)
             && let Some(order) = order
         {
-            self.refund_orders[usize::from(book != Book::Ledger)].push(order);
+            self.refund_orders[usize::from(book != Book::Ledger)].push((order, event));
         }
         if book == Book::Ledger || !moved {
             return;
         }
         if let (Kind::Refund | Kind::Chargeback, Some(order)) = (kind, order) {
-            let event = key.unwrap_or_else(|| u128::from(place));
-            self.returns.push(Return { order, event, place, kind, currency, amount, at });
-        }
-        // Payments that go by their order are found under their own key.
-        if let (Kind::Payment | Kind::Reversal, Some(order)) = (kind, order)
-            && key != Some(order)
-        {
-            self.captures.push((order, place));
+            self.returns.push(Return { order, event, place, kind, currency, amount });
         }
         if matches!(kind, Kind::Payment | Kind::Payout)
             && night.wanted.look_alikes.is_some()
@@ -482,8 +486,10 @@ impl SplitScan {
             && amount > Minor::ZERO
         {
             let text = format!("{party}\u{1f}{}\u{1f}{currency}\u{1f}{kind}", amount.get());
+            let tie = columns.provider_txn_id(row).or_else(|| columns.order_no(row));
+            let tie = tie.map_or(0, |text| xxh3_64(text.as_bytes()));
             let likeness = KeyHasher::new(night.seed, "likeness").hash(KindClass::Payment, &text);
-            self.sightings.push(Sighting { likeness, at, order, place, amount });
+            self.sightings.push(Sighting { likeness, at, tie, order, place, amount });
         }
     }
 }

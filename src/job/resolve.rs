@@ -257,7 +257,7 @@ impl Resolver<'_> {
         let floor = section.and_then(|section| section.count("match_rate_floor_percent"));
         let records = section.and_then(|section| section.count("match_rate_records_min"));
         let floor_percent = floor.and_then(|floor| u32::try_from(floor.value).ok()).unwrap_or(50);
-        MatchRate { floor_percent, records_min: records.map_or(20, |records| records.value) }
+        MatchRate { floor_percent, records_min: records.map_or(5, |records| records.value) }
     }
 
     pub(super) fn duration(&self, text: &Placed<String>) -> Option<i64> {
@@ -335,10 +335,17 @@ impl Resolver<'_> {
         let rate = rate.and_then(|text| self.rate(&text));
         let kinds =
             section.texts("kinds").map_or_else(|| Some(vec![Kind::Payment]), |texts| kinds_of(&section, &texts));
-        let refunds = section.word("refunds", &[("kept", RefundFee::Kept), ("returned", RefundFee::Returned)]);
+        let choices = [("kept", RefundFee::Kept), ("returned", RefundFee::Returned), ("unjudged", RefundFee::Unjudged)];
+        let refunds = section.word("refunds", &choices);
         if refunds.is_none() && section.get("refunds").is_none() {
-            let hint = "`kept`: the provider keeps the fee of a refunded payment; `returned`: it gives its share back";
+            let hint = "`kept`: the provider keeps the fee of a refunded payment; `returned`: it gives its share \
+                        back; `unjudged`: the job cannot tell";
             self.complain(section.at(), "a fee rule says what happens on refunds: `refunds`", hint);
+        }
+        let fixed = ["flat_minor", "floor_minor"].into_iter().find(|part| section.get(part).is_some());
+        if let (Some(RefundFee::Returned), Some(part)) = (refunds, fixed) {
+            let what = format!("what comes back of a fee with `{part}` does not follow from the refund alone");
+            self.complain(section.at(), what, "write refunds = \"unjudged\", or \"kept\" if nothing comes back");
         }
         let base = section.word("base", &[("amount", FeeBase::Amount), ("order_amount", FeeBase::OrderAmount)]);
         let day = |name: &str| section.text(name).and_then(|text| self.day(&text));

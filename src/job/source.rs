@@ -553,6 +553,10 @@ impl Resolver<'_> {
     ) -> SourcePolicy {
         let mut policy = SourcePolicy::plain(name.map_or("", |name| &name.value), Horizon::BusinessDays(1));
         let kinds = section.texts("kinds").and_then(|texts| kinds_of(section, &texts));
+        policy.provider = match format.word().split_once('.') {
+            Some((provider, _)) if !format.is_generic() => provider.to_owned(),
+            _ => policy.name.clone(),
+        };
         policy.kinds = match (kinds, format) {
             (Some(kinds), _) => KindSet::of(&kinds),
             (None, Format::AlipayTrade) => KindSet::of(&[Kind::Payment, Kind::Refund, Kind::Adjustment]),

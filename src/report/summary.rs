@@ -7,6 +7,7 @@ use tieout_kernel::code::{Code, Severity};
 use tieout_kernel::currency::Currency;
 use tieout_kernel::money::Total;
 use tieout_kernel::outcome::{Outcome, State};
+use tieout_kernel::policy::Policy;
 use tieout_kernel::proof::Broken;
 use tieout_kernel::record::Book;
 
@@ -231,7 +232,7 @@ impl Parts<'_, '_> {
         let off = tie_outs.iter().any(|tie_out| tie_out.difference_minor != 0);
         let standing = if !self.blocked.is_empty() || states.iter().any(|line| line.state == State::Held.word()) {
             Standing::Incomplete
-        } else if differences > 0 || open || off {
+        } else if differences > 0 || open || off || self.scan.files.iter().any(|file| file.rejected > 0) {
             Standing::OpenItems
         } else {
             Standing::Balanced
@@ -394,8 +395,8 @@ impl Parts<'_, '_> {
                     line.ties &= controls.iter().all(|(_, _, _, ties)| *ties);
                 }
                 if *book == Book::Statement {
-                    line.matched_per_mille =
-                        match_rate(self.reconciled, number, line.records).map(|(matched, of)| matched * 1_000 / of);
+                    line.matched_per_mille = match_rate(self.reconciled, self.night.policy, number, line.records)
+                        .map(|(matched, of)| matched * 1_000 / of);
                 }
                 line
             })
@@ -442,15 +443,20 @@ pub fn code_lines(reconciled: &Reconciled<'_>) -> Result<Vec<CodeLine>, Error> {
     facts.summed().into_iter().map(line).collect()
 }
 
-/// Statement records of a source that matched, of those that could have; `None` when none could.
+/// Statement records of a source that matched, of those that could have; `None` when none could. Where
+/// more of the ledger's records lack a partner than of the statement's, it is the ledger's that could.
 #[must_use]
-pub fn match_rate(reconciled: &Reconciled<'_>, source: u16, records: u64) -> Option<(u64, u64)> {
+pub fn match_rate(reconciled: &Reconciled<'_>, policy: &Policy, source: u16, records: u64) -> Option<(u64, u64)> {
     let mut unmatched = 0;
     let mut outside = 0;
+    let mut ledger_differs = 0;
     for outcome in &reconciled.outcomes {
         for (at, state) in outcome.records() {
             let record = &reconciled.records[at as usize];
-            if record.source == source && record.book != Book::Ledger {
+            if record.book == Book::Ledger {
+                let here = policy.accounts.get(record.account) == Some(&source);
+                ledger_differs += u64::from(here && state == State::InDifference);
+            } else if record.source == source {
                 match state {
                     State::Matched => {}
                     State::InDifference | State::TimingPending => unmatched += 1,
@@ -468,8 +474,9 @@ pub fn match_rate(reconciled: &Reconciled<'_>, source: u16, records: u64) -> Opt
             }
         }
     }
-    let could = records.checked_sub(outside).filter(|could| *could > 0)?;
-    Some((could.saturating_sub(unmatched), could))
+    let matched = records.checked_sub(outside)?.saturating_sub(unmatched);
+    let could = matched + unmatched.max(ledger_differs);
+    (could > 0).then_some((matched, could))
 }
 
 const STATEMENT: &str = "statement total";

@@ -40,6 +40,11 @@ fn fee_of(gross: i64) -> i64 {
     (gross * 12 + 500) / 1_000 + 25
 }
 
+/// The number under which a difference names an event: of a payment its order.
+fn known_by(event: &Event) -> &str {
+    if event.kind == "PAYMENT" { &event.order } else { &event.number }
+}
+
 impl Acme {
     fn event(&mut self, kind: &'static str, gross: i64, is_in: bool) -> Event {
         self.serial += 1;
@@ -86,7 +91,7 @@ impl Acme {
 
     /// An event on both sides that differs by what `change` does to the statement's.
     fn differing(&mut self, code: &str, event: Event, change: impl FnOnce(&mut Event), story: &str) {
-        self.plant(code, &event.number, 1, 1, story);
+        self.plant(code, known_by(&event), 1, 1, story);
         self.ledger.push(event.clone());
         let mut theirs = event;
         change(&mut theirs);
@@ -94,7 +99,7 @@ impl Acme {
     }
 
     fn only_theirs(&mut self, code: &str, event: Event, story: &str) {
-        self.plant(code, &event.number, 0, 1, story);
+        self.plant(code, known_by(&event), 0, 1, story);
         self.statement.push(event);
     }
 

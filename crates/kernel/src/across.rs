@@ -3,41 +3,21 @@
 //! They work on compact values that the scan collects for the kinds concerned, because a record
 //! that agrees under its own key can still be part of something wrong.
 
-use std::collections::BTreeMap;
-
 use crate::code::Code;
-use crate::currency::Currency;
+use crate::group::split_replicas;
 use crate::money::{Minor, Total};
-use crate::record::{Instant, Kind};
+use crate::pair::order;
+use crate::record::{Instant, Kind, Record, Status};
 
-/// Money that went back on an order: a successful refund or chargeback at the provider.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Return {
-    /// Hash of account and order, as the payment's own key.
-    pub order: u128,
-    /// Hash of its own number, or its place where it has none.
-    pub event: u128,
-    /// Where the record is.
-    pub place: u64,
-    /// Refund or chargeback.
-    pub kind: Kind,
-    /// Its currency.
-    pub currency: Currency,
-    /// How much, without sign.
-    pub amount: Minor,
-    /// When.
-    pub at: Instant,
-}
-
-/// Money that came in on an order: a successful payment at the provider, or a negative one for its reversal.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Capture {
-    /// Hash of account and order.
-    pub order: u128,
-    /// Its currency.
-    pub currency: Currency,
-    /// How much, signed.
-    pub amount: Minor,
+/// What money came in on an order before tonight, and what went back.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Before {
+    /// Payments less reversals; `None` when none is known.
+    pub captured: Option<Total>,
+    /// Successful refunds.
+    pub refunded: Total,
+    /// Successful chargebacks.
+    pub charged_back: Total,
 }
 
 /// A record that the rules across groups make a difference.
@@ -51,37 +31,43 @@ pub struct Mark {
     pub at_risk: Total,
 }
 
-/// Orders on which more went back than came in (`OVER_REFUND`, with a chargeback `DOUBLE_DIP`).
+/// Events of one order by which more went back than came in (`OVER_REFUND`, with a chargeback `DOUBLE_DIP`).
 ///
-/// Judged only where a payment of the order is known; each event beyond the captured amount is
-/// marked with its own part of the excess. Replicas of one event must have been removed before.
+/// `members` are the provider's records of the order in one currency. Judged only where a payment of
+/// the order is known; each event beyond the captured amount is marked with its own part of the excess.
 #[must_use]
-pub fn over_returned(returns: &[Return], captures: &[Capture]) -> Vec<Mark> {
-    let mut captured: BTreeMap<(u128, Currency), Total> = BTreeMap::new();
-    for capture in captures {
-        *captured.entry((capture.order, capture.currency)).or_default() += capture.amount;
+pub fn over_returned(records: &[Record<'_>], members: Vec<u32>, before: Before) -> Vec<Mark> {
+    let (members, _) = split_replicas(records, members);
+    let succeeded = |&&one: &&u32| records[one as usize].status == Status::Success;
+    let sum = |kind: Kind| -> Total {
+        let of_kind = members.iter().filter(succeeded).map(|&one| &records[one as usize]);
+        of_kind.filter(|record| record.kind == kind).map(|record| record.principal).sum()
+    };
+    let has = |kind: Kind| members.iter().filter(succeeded).any(|&one| records[one as usize].kind == kind);
+    if before.captured.is_none() && !has(Kind::Payment) {
+        return Vec::new();
     }
-    let mut by_order: BTreeMap<(u128, Currency), Vec<&Return>> = BTreeMap::new();
-    for one in returns {
-        by_order.entry((one.order, one.currency)).or_default().push(one);
-    }
+    let captured = before.captured.unwrap_or_default() + sum(Kind::Payment) - sum(Kind::Reversal);
+    let refunded = has(Kind::Refund) || !before.refunded.is_zero();
+    let disputed = has(Kind::Chargeback) || !before.charged_back.is_zero();
+    let code = if disputed && refunded { Code::DoubleDip } else { Code::OverRefund };
+    let mut events: Vec<u32> = members
+        .iter()
+        .filter(succeeded)
+        .copied()
+        .filter(|&one| matches!(records[one as usize].kind, Kind::Refund | Kind::Chargeback))
+        .collect();
+    events.sort_by_key(|&one| order(&records[one as usize]));
+    let mut returned = before.refunded + before.charged_back;
     let mut marks = Vec::new();
-    for (order, mut events) in by_order {
-        let Some(&captured) = captured.get(&order) else { continue };
-        events.sort_by_key(|event| (event.at, event.amount, event.event, event.place));
-        let disputed = events.iter().any(|event| event.kind == Kind::Chargeback);
-        let refunded = events.iter().any(|event| event.kind == Kind::Refund);
-        let code = if disputed && refunded { Code::DoubleDip } else { Code::OverRefund };
-        let mut returned = Total::ZERO;
-        for event in events {
-            returned += event.amount;
-            let excess = returned - captured;
-            if excess > Total::ZERO {
-                marks.push(Mark { place: event.place, code, at_risk: excess.min(event.amount.into()) });
-            }
+    for one in events {
+        let record = &records[one as usize];
+        returned += record.principal;
+        let excess = returned - captured;
+        if excess > Total::ZERO {
+            marks.push(Mark { place: record.place, code, at_risk: excess.min(record.principal.into()) });
         }
     }
-    marks.sort_by_key(|mark| mark.place);
     marks
 }
 
@@ -92,6 +78,8 @@ pub struct Sighting {
     pub likeness: u128,
     /// When.
     pub at: Instant,
+    /// A hash of what the row says of itself: breaks ties, so that no order of input does.
+    pub tie: u64,
     /// Hash of the order or payout it belongs to.
     pub order: u128,
     /// Where the record is.
@@ -141,57 +129,10 @@ mod tests {
         Minor::new(units).unwrap()
     }
 
-    fn cny() -> Currency {
-        Currency::iso("CNY").unwrap()
-    }
-
-    fn returned(order: u128, place: u64, kind: Kind, amount: i64) -> Return {
-        Return {
-            order,
-            event: u128::from(place),
-            place,
-            kind,
-            currency: cny(),
-            amount: minor(amount),
-            at: Instant(i64::try_from(place).unwrap()),
-        }
-    }
-
-    fn captured(order: u128, amount: i64) -> Capture {
-        Capture { order, currency: cny(), amount: minor(amount) }
-    }
-
-    #[test]
-    fn the_refund_that_exceeds_the_payment_is_marked_with_the_excess() {
-        let returns =
-            [returned(1, 10, Kind::Refund, 60), returned(1, 11, Kind::Refund, 60), returned(1, 12, Kind::Refund, 5)];
-        let marks = over_returned(&returns, &[captured(1, 100)]);
-        let found: Vec<_> = marks.iter().map(|mark| (mark.place, mark.code, mark.at_risk.get())).collect();
-        assert_eq!(found, vec![(11, Code::OverRefund, 20), (12, Code::OverRefund, 5)]);
-    }
-
-    #[test]
-    fn a_refund_and_a_chargeback_of_one_payment_are_a_double_dip() {
-        let returns = [returned(1, 10, Kind::Refund, 100), returned(1, 11, Kind::Chargeback, 100)];
-        let marks = over_returned(&returns, &[captured(1, 100)]);
-        assert_eq!(marks, vec![Mark { place: 11, code: Code::DoubleDip, at_risk: Total::new(100) }]);
-    }
-
-    #[test]
-    fn an_order_whose_payment_is_elsewhere_is_not_judged() {
-        assert!(over_returned(&[returned(1, 10, Kind::Refund, 60)], &[]).is_empty());
-    }
-
-    #[test]
-    fn full_refund_is_not_over_refund_and_a_reversed_payment_captures_nothing() {
-        assert!(over_returned(&[returned(1, 10, Kind::Refund, 100)], &[captured(1, 100)]).is_empty());
-        let marks = over_returned(&[returned(1, 10, Kind::Refund, 100)], &[captured(1, 100), captured(1, -100)]);
-        assert_eq!(marks.len(), 1);
-    }
-
     #[test]
     fn look_alikes_need_another_order_and_the_window() {
-        let sighting = |order, at, place| Sighting { likeness: 1, at: Instant(at), order, place, amount: minor(5) };
+        let sighting =
+            |order, at, place| Sighting { likeness: 1, at: Instant(at), tie: place, order, place, amount: minor(5) };
         let same_order = vec![sighting(1, 0, 10), sighting(1, 1, 11)];
         assert!(look_alikes(same_order, 100).is_empty());
         let late = vec![sighting(1, 0, 10), sighting(2, 101, 11)];

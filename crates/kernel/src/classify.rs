@@ -2,9 +2,10 @@
 
 use crate::calendar::Day;
 use crate::code::{Code, Codes};
-use crate::fee::FeeCase;
+use crate::fee::{FeeCase, FeeExpectation};
 use crate::key::KindClass;
 use crate::money::{Minor, Total};
+use crate::outcome::State;
 use crate::party::{is_beneficiary, may_be_same};
 use crate::policy::{Horizon, Policy};
 use crate::record::{Kind, Record, Status};
@@ -16,12 +17,16 @@ pub struct Hits {
     pub codes: Codes,
     /// What is worth saying of the pair although it is no difference.
     pub flags: Codes,
-    /// The pair is not final yet and still within its horizon.
-    pub open: bool,
+    /// Neither a match nor a difference: still within its horizon, or nothing moved and nothing will.
+    pub rest: Option<State>,
     /// Charged fee less expected fee, as an effect on the balance; nothing when they agree.
     pub fee_delta: Option<Total>,
     /// Net as printed less net as computed.
     pub net_gap: Option<Total>,
+    /// Tax of the statement less tax of the ledger.
+    pub tax_delta: Option<Total>,
+    /// What the surplus records of a duplicate come to, without sign.
+    pub surplus: Option<Total>,
 }
 
 /// Compares a pair in the order of `taxonomy` §2.4.
@@ -31,7 +36,7 @@ pub fn compare(ledger: &Record<'_>, statement: &Record<'_>, policy: &Policy) -> 
     status(ledger, statement, policy, &mut hits);
     let moved = ledger.status == Status::Success || statement.status == Status::Success;
     // While a side is not final, and when no money moved on either, nothing else is worth comparing.
-    if moved && !hits.open {
+    if moved && hits.rest.is_none() {
         party(ledger, statement, policy, &mut hits);
         amount(ledger, statement, policy, &mut hits);
         fees(ledger, statement, policy, &mut hits);
@@ -58,11 +63,12 @@ fn party(ledger: &Record<'_>, statement: &Record<'_>, policy: &Policy, hits: &mu
 fn status(ledger: &Record<'_>, statement: &Record<'_>, policy: &Policy, hits: &mut Hits) {
     match status_verdict(ledger, statement, policy) {
         StatusVerdict::Agree => {}
-        StatusVerdict::Open => hits.open = true,
+        StatusVerdict::Open => hits.rest = Some(State::TimingPending),
         StatusVerdict::BothOpen => {
-            hits.open = true;
+            hits.rest = Some(State::TimingPending);
             hits.flags = hits.flags.with(Code::StatusBothPending);
         }
+        StatusVerdict::NothingMoved => hits.rest = Some(State::NoMovement),
         StatusVerdict::Differ(code) => hits.codes = hits.codes.with(code),
     }
 }
@@ -71,13 +77,14 @@ enum StatusVerdict {
     Agree,
     Open,
     BothOpen,
+    NothingMoved,
     Differ(Code),
 }
 
-#[expect(clippy::match_same_arms, reason = "the table is read line by line")]
 fn status_verdict(ledger: &Record<'_>, statement: &Record<'_>, policy: &Policy) -> StatusVerdict {
     use Status::{Closed, Failed, Pending, Reversed, Success, Unknown};
     let waits = within_horizon(ledger, policy) || within_horizon(statement, policy);
+    let stuck = stuck(ledger, statement, policy);
     match (statement.status, ledger.status) {
         (Success, Success) | (Failed | Closed | Reversed, Failed | Closed | Reversed) => StatusVerdict::Agree,
         (Success, Pending | Unknown | Failed) => StatusVerdict::Differ(Code::StatusProviderSuccess),
@@ -87,12 +94,47 @@ fn status_verdict(ledger: &Record<'_>, statement: &Record<'_>, policy: &Policy) 
             StatusVerdict::Differ(Code::PayoutFailed)
         }
         (Failed | Closed, Success) => StatusVerdict::Differ(Code::StatusLedgerSuccess),
-        (Reversed, Success) => StatusVerdict::Differ(Code::ReversalUnbooked),
+        (Reversed, Success) => StatusVerdict::Differ(came_back(statement.kind)),
         (Pending | Unknown, Pending | Unknown) if waits => StatusVerdict::BothOpen,
         (Pending | Unknown, _) | (_, Pending | Unknown) if waits => StatusVerdict::Open,
-        (Pending | Unknown, Success) => StatusVerdict::Differ(Code::StatusLedgerSuccess),
-        // Past the horizon and no money on either side: nothing is left to compare.
-        (Pending | Unknown, _) | (Failed | Closed | Reversed, Pending | Unknown) => StatusVerdict::Agree,
+        (Pending | Unknown, Success) => StatusVerdict::Differ(stuck.unwrap_or(Code::StatusLedgerSuccess)),
+        // Past the horizon and no money on either side: a refund or payout waits until it is stuck,
+        // of anything else nothing will come.
+        (Pending | Unknown, _) | (Failed | Closed | Reversed, Pending | Unknown) => match stuck {
+            Some(code) => StatusVerdict::Differ(code),
+            None if stuck_code(ledger.kind).is_some() => StatusVerdict::Open,
+            None => StatusVerdict::NothingMoved,
+        },
+    }
+}
+
+/// What an unfinished movement of this kind is called when it takes too long.
+#[must_use]
+pub(crate) const fn stuck_code(kind: Kind) -> Option<Code> {
+    if matches!(kind, Kind::Refund) {
+        Some(Code::RefundStuck)
+    } else if matches!(kind, Kind::Payout) {
+        Some(Code::PayoutStuck)
+    } else {
+        None
+    }
+}
+
+/// The code of a pair of which a side has been unfinished for too long.
+fn stuck(ledger: &Record<'_>, statement: &Record<'_>, policy: &Policy) -> Option<Code> {
+    let open = [ledger, statement].into_iter().filter(|record| !record.status.is_final());
+    let late = open.filter(|record| policy.is_stuck(record)).count() > 0;
+    stuck_code(ledger.kind).filter(|_| late)
+}
+
+/// What it is called when the provider undid what the ledger has as done.
+const fn came_back(kind: Kind) -> Code {
+    if matches!(kind, Kind::Refund) {
+        Code::RefundFailed
+    } else if matches!(kind, Kind::Payout) {
+        Code::PayoutReturned
+    } else {
+        Code::ReversalUnbooked
     }
 }
 
@@ -142,22 +184,11 @@ fn amount(ledger: &Record<'_>, statement: &Record<'_>, policy: &Policy, hits: &m
     hits.codes = hits.codes.with(code);
 }
 
-/// What the fee of a statement record is held against.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum FeeExpectation {
-    /// Nobody knows what it should be.
-    None,
-    /// A schedule covers the source, but no rule covers the record: there should be no fee.
-    NoRule,
-    /// The expected effect on the balance.
-    Known(Minor),
-}
-
 /// What a schedule says of a statement record; the same for the fast path and the full rules.
 #[must_use]
 pub fn scheduled_fee(case: FeeCase, policy: &Policy, source: u16) -> Option<FeeExpectation> {
     let schedule = policy.source(source).fees.as_ref()?;
-    Some(schedule.expected(case).map_or(FeeExpectation::NoRule, FeeExpectation::Known))
+    Some(schedule.expected(case))
 }
 
 fn fees(ledger: &Record<'_>, statement: &Record<'_>, policy: &Policy, hits: &mut Hits) {
@@ -177,6 +208,7 @@ fn fees(ledger: &Record<'_>, statement: &Record<'_>, policy: &Policy, hits: &mut
         && ours != theirs
     {
         hits.codes = hits.codes.with(Code::TaxVariance);
+        hits.tax_delta = Some(theirs - ours);
     }
 }
 

@@ -28,8 +28,21 @@ impl Rate {
 pub enum RefundFee {
     /// The provider keeps it.
     Kept,
-    /// The provider returns the proportion that the refund has of it.
+    /// The provider returns the proportion that the refund has of it, at most what it charges at most.
     Returned,
+    /// What comes back depends on more than the refund, so it is not judged.
+    Unjudged,
+}
+
+/// What the fee of a statement record is held against.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FeeExpectation {
+    /// Nobody knows what it should be.
+    None,
+    /// A schedule covers the source, but no rule covers the record: there should be no fee.
+    NoRule,
+    /// The expected effect on the balance: negative when charged.
+    Known(Minor),
 }
 
 /// Which amount a fee is a proportion of.
@@ -89,23 +102,27 @@ pub struct FeeCase {
 }
 
 impl FeeSchedule {
-    /// The expected fee as an effect on the balance (negative when charged), or `None` when no rule applies.
+    /// The expected fee of a record.
     #[must_use]
-    pub fn expected(&self, case: FeeCase) -> Option<Minor> {
-        let rule = self.rules.iter().find(|rule| rule.applies(case))?;
+    pub fn expected(&self, case: FeeCase) -> FeeExpectation {
+        let Some(rule) = self.rules.iter().find(|rule| rule.applies(case)) else { return FeeExpectation::NoRule };
         let base = match rule.base {
             FeeBase::Amount => case.amount,
             FeeBase::OrderAmount => case.order_amount,
         };
         if case.kind == Kind::Refund {
-            return Some(match rule.refunds {
-                RefundFee::Kept => Minor::ZERO,
-                RefundFee::Returned => rule.rate.of(base),
-            });
+            return match rule.refunds {
+                RefundFee::Kept => FeeExpectation::Known(Minor::ZERO),
+                RefundFee::Returned => {
+                    let share = rule.rate.of(base);
+                    FeeExpectation::Known(rule.cap.map_or(share, |cap| share.min(cap)))
+                }
+                RefundFee::Unjudged => FeeExpectation::None,
+            };
         }
         let charged = (rule.rate.of(base) + rule.flat).to_minor().unwrap_or(base);
         let charged = rule.floor.map_or(charged, |floor| charged.max(floor));
-        Some(-rule.cap.map_or(charged, |cap| charged.min(cap)))
+        FeeExpectation::Known(-rule.cap.map_or(charged, |cap| charged.min(cap)))
     }
 }
 
@@ -146,7 +163,14 @@ mod tests {
     }
 
     fn expected(rule: FeeRule, case: FeeCase) -> Option<i64> {
-        FeeSchedule { rules: vec![rule] }.expected(case).map(Minor::get)
+        units(FeeSchedule { rules: vec![rule] }.expected(case))
+    }
+
+    fn units(expectation: FeeExpectation) -> Option<i64> {
+        match expectation {
+            FeeExpectation::Known(fee) => Some(fee.get()),
+            FeeExpectation::NoRule | FeeExpectation::None => None,
+        }
     }
 
     #[test]
@@ -172,6 +196,10 @@ mod tests {
     fn a_refund_gives_back_its_share_or_nothing() {
         assert_eq!(expected(rule(), case(Kind::Refund, 10_000)), Some(60));
         assert_eq!(expected(FeeRule { refunds: RefundFee::Kept, ..rule() }, case(Kind::Refund, 10_000)), Some(0));
+        let capped = FeeRule { cap: Some(minor(50)), ..rule() };
+        assert_eq!(expected(capped, case(Kind::Refund, 10_000)), Some(50), "no more than was charged");
+        let unjudged = FeeSchedule { rules: vec![FeeRule { refunds: RefundFee::Unjudged, ..rule() }] };
+        assert_eq!(unjudged.expected(case(Kind::Refund, 10_000)), FeeExpectation::None);
     }
 
     #[test]
@@ -179,11 +207,11 @@ mod tests {
         let old = FeeRule { until: Some(Day(99)), rate: Rate(10_000_000), ..rule() };
         let new = FeeRule { from: Some(Day(100)), ..rule() };
         let schedule = FeeSchedule { rules: vec![old, new] };
-        assert_eq!(schedule.expected(case(Kind::Payment, 10_000)).map(Minor::get), Some(-60));
+        assert_eq!(units(schedule.expected(case(Kind::Payment, 10_000))), Some(-60));
         let before = FeeCase { day: Some(Day(99)), ..case(Kind::Payment, 10_000) };
-        assert_eq!(schedule.expected(before).map(Minor::get), Some(-100));
-        assert_eq!(schedule.expected(case(Kind::Payout, 10_000)), None);
-        assert_eq!(schedule.expected(FeeCase { day: None, ..case(Kind::Payment, 10_000) }), None);
+        assert_eq!(units(schedule.expected(before)), Some(-100));
+        assert_eq!(schedule.expected(case(Kind::Payout, 10_000)), FeeExpectation::NoRule);
+        assert_eq!(schedule.expected(FeeCase { day: None, ..case(Kind::Payment, 10_000) }), FeeExpectation::NoRule);
         let dollars = FeeRule { currency: Currency::iso("USD"), ..rule() };
         assert_eq!(expected(dollars, case(Kind::Payment, 10_000)), None);
     }

@@ -16,7 +16,7 @@ use crate::calendar::Day;
 use crate::currency::Currency;
 use crate::money::Total;
 use crate::party::Party;
-use crate::record::{Book, Direction, Notes, Status};
+use crate::record::{Book, Direction, Kind, Notes, Status};
 
 /// What the fast path knows of one record: 32 bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,6 +41,8 @@ pub struct Content {
     pub book: Book,
     /// Its state.
     pub status: Status,
+    /// Its kind: a class may hold several, such as payments and reversals.
+    pub kind: Kind,
     /// Its direction.
     pub direction: Direction,
     /// Its currency.
@@ -73,7 +75,14 @@ impl Content {
         };
         let plain = self.status.is_final() && self.notes.is_empty() && self.party != Party::Masked;
         let open_side = if plain { 0 } else { 1 + self.book as u8 };
-        put(&[self.status as u8, self.direction as u8, self.notes.bits(), self.currency.exponent(), open_side]);
+        put(&[
+            self.status as u8,
+            self.kind as u8,
+            self.direction as u8,
+            self.notes.bits(),
+            self.currency.exponent(),
+            open_side,
+        ]);
         put(self.currency.code().as_bytes());
         put(&self.principal.to_le_bytes());
         put(&self.day.map_or(i64::MIN, |day| i64::from(day.0)).to_le_bytes());
@@ -256,6 +265,7 @@ mod tests {
         let base = Content {
             book: Book::Ledger,
             status: Status::Success,
+            kind: Kind::Payment,
             direction: Direction::In,
             currency: Currency::iso("CNY").unwrap(),
             principal: 100,
@@ -269,6 +279,7 @@ mod tests {
         let variants = [
             Content { status: Status::Pending, ..base },
             Content { direction: Direction::Out, ..base },
+            Content { kind: Kind::Reversal, ..base },
             Content { currency: Currency::iso("USD").unwrap(), ..base },
             Content { principal: 101, ..base },
             Content { day: Some(Day(2)), ..base },

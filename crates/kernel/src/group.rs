@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use crate::calendar::Day;
 use crate::classify::{self, Hits};
 use crate::code::{Code, Codes, Severity};
-use crate::key::{KindClass, Pass};
+use crate::key::{KindClass, Pass, event_key};
 use crate::money::Total;
 use crate::outcome::{Difference, Outcome, State};
 use crate::pair::{Pair, order, pair_up};
@@ -57,6 +57,31 @@ pub fn resolve(records: &[Record<'_>], members: &[u32], pass: Pass, policy: &Pol
     group.resolved
 }
 
+/// Splits rows into those that say something new and those that are the same row again: equal bytes,
+/// or for a provider's rows equal number, kind, status and amount (`taxonomy` §10.6). Rows that name
+/// two events are never one, even where a provider prints the payment's number on all of its
+/// refunds. The earliest stays.
+#[must_use]
+pub fn split_replicas(records: &[Record<'_>], mut members: Vec<u32>) -> (Vec<u32>, Vec<u32>) {
+    if members.len() < 2 {
+        return (members, Vec::new());
+    }
+    members.sort_by_key(|&one| order(&records[one as usize]));
+    let mut bytes_seen = HashSet::new();
+    let mut numbers_seen = HashSet::new();
+    let is_new = |&one: &u32| {
+        let record = &records[one as usize];
+        let new_bytes = bytes_seen.insert((record.source, record.content));
+        let number = record.provider_txn_id.filter(|_| record.book != Book::Ledger);
+        let new_number = number.is_none_or(|number| {
+            let event = (number, event_key(record));
+            numbers_seen.insert((record.source, event, record.kind, record.status, record.currency, record.signed()))
+        });
+        new_bytes && new_number
+    };
+    members.into_iter().partition(is_new)
+}
+
 impl<'g, 'r> Group<'g, 'r> {
     pub(crate) fn new(records: &'g [Record<'r>], pass: Pass, policy: &'g Policy) -> Self {
         Self { records, pass, policy, resolved: Resolved::default(), netted: [Vec::new(), Vec::new()] }
@@ -70,29 +95,11 @@ impl<'g, 'r> Group<'g, 'r> {
         self.resolved.outcomes.push(Outcome::Rest { record, state, flags: Codes::NONE });
     }
 
-    /// Drops rows that are the same row again: equal bytes, or for a provider's rows equal number,
-    /// kind, status and amount (`taxonomy` §10.6). The earliest stays.
-    pub(crate) fn collapse_replicas(&mut self, mut members: Vec<u32>) -> Vec<u32> {
-        if members.len() < 2 {
-            return members;
-        }
-        members.sort_by_key(|&one| order(self.record(one)));
-        let mut bytes_seen = HashSet::new();
-        let mut numbers_seen = HashSet::new();
-        let mut kept = Vec::with_capacity(members.len());
-        for one in members {
-            let record = &self.records[one as usize];
-            let same_bytes = !bytes_seen.insert((record.source, record.content));
-            let number = record.provider_txn_id.filter(|_| record.book != Book::Ledger);
-            let same_number = number.is_some_and(|number| {
-                let row = (record.source, number, record.kind, record.status, record.currency, record.signed());
-                !numbers_seen.insert(row)
-            });
-            if same_bytes || same_number {
-                self.rest(one, State::Replica);
-            } else {
-                kept.push(one);
-            }
+    /// Drops rows that are the same row again.
+    pub(crate) fn collapse_replicas(&mut self, members: Vec<u32>) -> Vec<u32> {
+        let (kept, again) = split_replicas(self.records, members);
+        for one in again {
+            self.rest(one, State::Replica);
         }
         kept
     }
@@ -103,7 +110,8 @@ impl<'g, 'r> Group<'g, 'r> {
         let undone_kind = |kind| UNDOES.iter().find(|(undoing, _)| *undoing == kind).map(|(_, undone)| *undone);
         let mut undoing: Vec<u32> =
             members.iter().copied().filter(|&one| undone_kind(self.record(one).kind).is_some()).collect();
-        undoing.sort_by_key(|&one| order(self.record(one)));
+        // Whoever names its payment chooses before whoever merely has its amount.
+        undoing.sort_by_key(|&one| (self.record(one).original_txn_id.is_none(), order(self.record(one))));
         let mut gone = Vec::new();
         for one in undoing {
             let reversal = self.record(one);
@@ -135,7 +143,11 @@ impl<'g, 'r> Group<'g, 'r> {
 
     fn is_undone_by(&self, at: u32, reversal: &Record<'_>, kind: Option<Kind>) -> bool {
         let record = self.record(at);
+        let names_another = reversal.original_txn_id.is_some()
+            && record.provider_txn_id.is_some()
+            && reversal.original_txn_id != record.provider_txn_id;
         Some(record.kind) == kind
+            && !names_another
             && record.status == Status::Success
             && reversal.status == Status::Success
             && record.currency == reversal.currency
@@ -254,8 +266,11 @@ impl<'g, 'r> Group<'g, 'r> {
     }
 
     fn duplicates(&mut self, good: Pair, spare: &[u32]) {
-        let of = |book| spare.iter().filter(|&&one| self.record(one).book == book).count();
-        let (ledger, statement) = (of(Book::Ledger), of(Book::Statement));
+        let (ours, theirs): (Vec<u32>, Vec<u32>) =
+            spare.iter().partition(|&&one| self.record(one).book == Book::Ledger);
+        let (ledger, statement) = (ours.len(), theirs.len());
+        let longer = if ledger > statement { ours } else { theirs };
+        let surplus_sum = Some(longer.iter().map(|&one| self.record(one).principal).sum());
         let surplus = surplus_code(self.record(good.1).kind.class()).unwrap_or(Code::DuplicatePayment);
         let mut codes = match ledger.cmp(&statement) {
             std::cmp::Ordering::Less => Codes::NONE.with(surplus),
@@ -268,8 +283,10 @@ impl<'g, 'r> Group<'g, 'r> {
         let hits = classify::compare(self.record(good.0), self.record(good.1), self.policy);
         if hits.codes.is_empty() {
             self.judge(good, Notes::NONE);
-            self.difference(codes, Hits::default(), spare, vec![good.0, good.1]);
+            let hits = Hits { surplus: surplus_sum, ..Hits::default() };
+            self.difference(codes, hits, spare, vec![good.0, good.1]);
         } else {
+            let hits = Hits { surplus: surplus_sum, ..hits };
             let mut members = vec![good.0, good.1];
             members.extend(spare);
             self.difference(codes.union(hits.codes), hits, &members, Vec::new());
@@ -283,9 +300,9 @@ impl<'g, 'r> Group<'g, 'r> {
         let codes = hits.codes.union(across);
         if !codes.is_empty() {
             self.difference_noted(codes, hits, &[pair.0, pair.1], Vec::new(), notes);
-        } else if hits.open {
+        } else if let Some(state) = hits.rest {
             for record in [pair.0, pair.1] {
-                self.resolved.outcomes.push(Outcome::Rest { record, state: State::TimingPending, flags: hits.flags });
+                self.resolved.outcomes.push(Outcome::Rest { record, state, flags: hits.flags });
             }
         } else {
             self.agree(pair, hits, notes);
@@ -332,7 +349,9 @@ pub fn describe(
     let (ledger, statement) = (side(true), side(false));
     related.sort_by_key(|one| (record(one).book, order(record(one))));
     let sum = |side: &[u32]| side.iter().map(|one| record(one).effect()).sum::<Total>();
-    let one_currency = code != Code::CurrencyMismatch && !codes.has(Code::CurrencyMismatch);
+    let mut currencies = members.iter().map(|one| record(one).currency);
+    let first = currencies.next();
+    let one_currency = !codes.has(Code::CurrencyMismatch) && currencies.all(|currency| Some(currency) == first);
     let exposure = one_currency.then(|| sum(&statement) - sum(&ledger));
     let notes = members.iter().fold(notes, |notes, one| notes.union(record(one).notes));
     // That a twin exists says something only of a record that has no partner.
@@ -353,13 +372,14 @@ pub fn describe(
         severity: code.base_severity(),
         cause: code.cause(),
     };
-    difference.at_risk = at_risk(records, &difference);
+    difference.at_risk = at_risk(records, &difference, &hits);
     difference.severity = severity(records, &difference);
     difference
 }
 
-fn at_risk(records: &[Record<'_>], difference: &Difference) -> Option<Total> {
+fn at_risk(records: &[Record<'_>], difference: &Difference, hits: &Hits) -> Option<Total> {
     let exposure = difference.exposure?.magnitude();
+    let booked = || difference.ledger.iter().map(|&one| records[one as usize].effect()).sum::<Total>().magnitude();
     let largest = |side: &[u32]| side.iter().map(|&one| records[one as usize].principal).max().map(Total::from);
     let principal = largest(&difference.statement).or_else(|| largest(&difference.ledger)).unwrap_or(Total::ZERO);
     let code = difference.code;
@@ -373,6 +393,13 @@ fn at_risk(records: &[Record<'_>], difference: &Difference) -> Option<Total> {
         principal + principal
     } else if code == Code::DuplicateBoth {
         difference.statement.iter().map(|&one| records[one as usize].principal).sum()
+    } else if code.family() == 'F' {
+        hits.surplus.unwrap_or(exposure)
+    } else if code == Code::TaxVariance {
+        hits.tax_delta.unwrap_or(exposure).magnitude()
+    } else if code == Code::ReversalUnbooked && !difference.statement.is_empty() {
+        // The reversal itself is in the exposure, on top of what it undid.
+        booked()
     } else if code.family() == 'E' {
         difference.fee_delta.or(difference.net_gap).unwrap_or(exposure).magnitude()
     } else {

@@ -96,9 +96,8 @@ pub fn event_key<'a>(record: &Record<'a>) -> Option<&'a str> {
 #[must_use]
 pub fn event_number<'a>(kind: Kind, event_no: Option<&'a str>, order_no: Option<&'a str>) -> Option<&'a str> {
     match kind.class() {
-        // A reversal has a number of its own, but must meet the payment that it undoes.
-        KindClass::Payment if kind == Kind::Reversal => order_no.or(event_no),
-        KindClass::Payment => event_no.or(order_no),
+        // Attempts to pay one order, and the reversals that undo them, must meet under the order.
+        KindClass::Payment => order_no.or(event_no),
         KindClass::Refund
         | KindClass::Payout
         | KindClass::PayoutReturn
@@ -112,6 +111,27 @@ pub fn event_number<'a>(kind: Kind, event_no: Option<&'a str>, order_no: Option<
         | KindClass::Adjustment
         | KindClass::Transfer
         | KindClass::Auth => event_no,
+    }
+}
+
+/// The number by which pass K3 knows a record: payments by whatever K1 did not look at, refunds by their order.
+#[must_use]
+pub fn order_key<'a>(record: &Record<'a>) -> Option<&'a str> {
+    match record.kind.class() {
+        KindClass::Payment => record.event_no.or(record.order_no),
+        KindClass::Refund => record.order_no,
+        KindClass::Payout
+        | KindClass::PayoutReturn
+        | KindClass::Chargeback
+        | KindClass::ChargebackReversal
+        | KindClass::Fee
+        | KindClass::Tax
+        | KindClass::Settlement
+        | KindClass::Reserve
+        | KindClass::FxLeg
+        | KindClass::Adjustment
+        | KindClass::Transfer
+        | KindClass::Auth => None,
     }
 }
 

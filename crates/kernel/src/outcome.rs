@@ -72,10 +72,8 @@ impl Difference {
     /// 长款, 短款 or neither: the sign of the exposure, for fee codes that of the fee.
     #[must_use]
     pub fn cash_effect(&self) -> CashEffect {
-        let moved = match self.exposure {
-            Some(exposure) if !exposure.is_zero() => exposure,
-            _ => self.fee_delta.unwrap_or(Total::ZERO),
-        };
+        let of_fee = self.code.family() == 'E';
+        let moved = if of_fee { self.fee_delta } else { self.exposure }.unwrap_or(Total::ZERO);
         match moved.get() {
             1.. => CashEffect::Surplus,
             0 => CashEffect::None,

@@ -4,14 +4,14 @@
 //! left. A shell that holds the records in partitions calls the passes one by one, partitioned by
 //! that pass's key; [`reconcile`] runs them all on one slice and is the definition of the result.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::classify::Hits;
 use crate::code::{Code, Codes};
 use crate::group::{self, Group, Resolved, low_confidence};
-use crate::key::{KindClass, Pass, event_key};
+use crate::key::{KindClass, Pass, event_key, order_key};
 use crate::outcome::{Outcome, State};
-use crate::pair::{order, pair_up};
+use crate::pair::{Pair, order, pair_up};
 use crate::party::may_be_same;
 use crate::policy::Policy;
 use crate::record::{Book, Kind, Notes, Record, Status};
@@ -68,7 +68,21 @@ fn by_event(records: &[Record<'_>], members: &[u32], policy: &Policy) -> Resolve
     for group in grouped(records, members, key, &mut all.left).into_values() {
         all.add(group::resolve(records, &group, Pass::K1, policy));
     }
+    let (numberless, left) = std::mem::take(&mut all.left).into_iter().partition(|&one| {
+        let record = &records[one as usize];
+        event_key(record).is_none() && record.provider_txn_id.is_none()
+    });
+    all.left = left;
+    all.add(equal_rows(records, numberless, policy));
     all
+}
+
+/// Rows without any number that are the same bytes again, which no later pass would look at together.
+fn equal_rows(records: &[Record<'_>], members: Vec<u32>, policy: &Policy) -> Resolved {
+    let mut group = Group::new(records, Pass::K1, policy);
+    let kept = group.collapse_replicas(members);
+    group.resolved.left.extend(kept);
+    group.resolved
 }
 
 fn sides(records: &[Record<'_>], members: &[u32]) -> (Vec<u32>, Vec<u32>) {
@@ -93,17 +107,19 @@ fn by_provider_number(records: &[Record<'_>], members: &[u32], policy: &Policy) 
         let mut group = Group::new(records, Pass::K2, policy);
         let kept = group.collapse_replicas(members);
         let (ledger, statement) = sides(records, &kept);
-        for (&ours, &theirs) in ledger.iter().zip(&statement) {
-            group.judge((ours, theirs), Notes::NONE);
+        let pairs = pairs_of_one_number(records, &ledger, &statement);
+        for &pair in &pairs {
+            group.judge(pair, Notes::NONE);
         }
-        let shared = ledger.len().min(statement.len());
-        single.extend(ledger.into_iter().skip(shared).chain(statement.into_iter().skip(shared)));
+        let mut rest = [ledger, statement].concat();
+        remove(&mut rest, &pairs);
+        single.extend(rest);
         all.add(group.resolved);
     }
     let without_account = |record: &Record<'_>| Some((record.kind, record.provider_txn_id?.to_owned()));
     for members in grouped(records, &single, without_account, &mut all.left).into_values() {
         match sides(records, &members) {
-            (ledger, statement) if ledger.len() == 1 && statement.len() == 1 => {
+            (ledger, statement) if is_wrong_merchant(records, &ledger, &statement, policy) => {
                 let mut group = Group::new(records, Pass::K2, policy);
                 group.judge((ledger[0], statement[0]), Notes::NONE);
                 all.add(group.resolved);
@@ -114,15 +130,73 @@ fn by_provider_number(records: &[Record<'_>], members: &[u32], policy: &Policy) 
     all
 }
 
+/// Whose number is whose: what succeeded first, within that equal amounts first.
+///
+/// Where a number stands on several rows, it names the payment that they belong to, and two rows
+/// that have different numbers of their own are two events.
+fn pairs_of_one_number(records: &[Record<'_>], ledger: &[u32], statement: &[u32]) -> Vec<Pair> {
+    if let ([ours], [theirs]) = (ledger, statement) {
+        let (a, b) = (&records[*ours as usize], &records[*theirs as usize]);
+        return if is_two_events(a, b) { Vec::new() } else { vec![(*ours, *theirs)] };
+    }
+    let numbered = |&&one: &&u32| event_key(&records[one as usize]).is_some();
+    let (named, nameless): (Vec<u32>, Vec<u32>) = ledger.iter().partition(numbered);
+    let mut pairs = best_pairs(records, &nameless, statement);
+    let mut open: Vec<u32> = statement.iter().filter(|one| !numbered(one)).copied().collect();
+    remove(&mut open, &pairs);
+    pairs.extend(best_pairs(records, &named, &open));
+    pairs
+}
+
+/// Pairs of what succeeded on both sides, then pairs of the rest.
+fn best_pairs(records: &[Record<'_>], ledger: &[u32], statement: &[u32]) -> Vec<Pair> {
+    let moved = |side: &[u32]| -> Vec<u32> {
+        side.iter().copied().filter(|&one| records[one as usize].status == Status::Success).collect()
+    };
+    let mut pairs = pair_up(records, &moved(ledger), &moved(statement));
+    let (mut ours, mut theirs) = (ledger.to_vec(), statement.to_vec());
+    remove(&mut ours, &pairs);
+    remove(&mut theirs, &pairs);
+    pairs.extend(pair_up(records, &ours, &theirs));
+    pairs
+}
+
+/// Takes out whoever is in a pair.
+fn remove(members: &mut Vec<u32>, pairs: &[Pair]) {
+    let paired: HashSet<u32> = pairs.iter().flat_map(|&(ours, theirs)| [ours, theirs]).collect();
+    members.retain(|one| !paired.contains(one));
+}
+
+/// Whether two refunds share a provider's number only because it is that of their payment.
+fn is_two_events(ours: &Record<'_>, theirs: &Record<'_>) -> bool {
+    let differ = matches!((event_key(ours), event_key(theirs)), (Some(a), Some(b)) if a != b);
+    let of_payment = |record: &Record<'_>| {
+        record.across.refunds_of_order > 1
+            || (record.original_txn_id.is_some() && record.original_txn_id == record.provider_txn_id)
+    };
+    differ && ours.kind == Kind::Refund && (of_payment(ours) || of_payment(theirs))
+}
+
+/// One record on each side that agree in all but the account: at one provider, or under a number too
+/// long to be another provider's by chance. Short ones are counters that two providers may share.
+fn is_wrong_merchant(records: &[Record<'_>], ledger: &[u32], statement: &[u32], policy: &Policy) -> bool {
+    let ([ours], [theirs]) = (ledger, statement) else { return false };
+    let (ours, theirs) = (&records[*ours as usize], &records[*theirs as usize]);
+    let provider = &policy.source(theirs.source).provider;
+    let one_provider = policy.statement_of(ours.account).is_some_and(|source| source.provider == *provider);
+    let long = theirs.provider_txn_id.is_some_and(|number| number.len() >= 16);
+    (one_provider || long)
+        && ours.account != theirs.account
+        && ours.currency == theirs.currency
+        && ours.signed() == theirs.signed()
+}
+
 /// K3: the order. Payments as under K1; a refund only when the order has one on each side, or when
 /// one side does not number its refunds and the amounts tell them apart.
 fn by_order(records: &[Record<'_>], members: &[u32], policy: &Policy) -> Resolved {
     let mut all = Resolved::default();
-    let key = |record: &Record<'_>| {
-        let class = record.kind.class();
-        let order = record.order_no.filter(|_| matches!(class, KindClass::Payment | KindClass::Refund))?;
-        Some((record.account.to_owned(), class, order.to_owned()))
-    };
+    let key =
+        |record: &Record<'_>| Some((record.account.to_owned(), record.kind.class(), order_key(record)?.to_owned()));
     for ((_, class, _), group) in grouped(records, members, key, &mut all.left) {
         if class == KindClass::Payment {
             all.add(group::resolve(records, &group, Pass::K3, policy));
@@ -135,19 +209,24 @@ fn by_order(records: &[Record<'_>], members: &[u32], policy: &Policy) -> Resolve
 
 fn refunds_of_one_order(records: &[Record<'_>], members: &[u32], policy: &Policy) -> Resolved {
     let mut group = Group::new(records, Pass::K3, policy);
-    let (ledger, statement) = sides(records, members);
+    // A refund that failed is no event of the order: it must not take the place of one that moved money.
+    let live = |&one: &u32| !matches!(records[one as usize].status, Status::Failed | Status::Closed);
+    let (alive, dead): (Vec<u32>, Vec<u32>) = members.iter().copied().partition(live);
+    let (ledger, statement) = sides(records, &alive);
     let is_only = |one: u32| records[one as usize].across.refunds_of_order <= 1;
     if let ([ours], [theirs]) = (ledger.as_slice(), statement.as_slice())
         && is_only(*ours)
         && is_only(*theirs)
     {
         group.judge((*ours, *theirs), Notes::NONE);
+        group.resolved.left.extend(dead);
         return group.resolved;
     }
+    let (ledger, statement) = sides(records, members);
     let unnumbered = |side: &[u32]| side.iter().all(|&one| records[one as usize].event_no.is_none());
     let mut paired = Vec::new();
     if unnumbered(&ledger) || unnumbered(&statement) {
-        for (ours, theirs) in pair_up(records, &ledger, &statement) {
+        for (ours, theirs) in best_pairs(records, &ledger, &statement) {
             let (a, b) = (&records[ours as usize], &records[theirs as usize]);
             if a.currency == b.currency && a.signed() == b.signed() {
                 group.judge((ours, theirs), low_confidence());
@@ -217,12 +296,16 @@ fn candidates(records: &[Record<'_>], members: &[u32], policy: &Policy) -> Resol
 fn could_be_one(ours: &Record<'_>, theirs: &Record<'_>) -> bool {
     let numbered = |record: &Record<'_>| event_key(record).is_some();
     let both_numbered = numbered(ours) && numbered(theirs);
+    let differ = |one: Option<&str>, other: Option<&str>| matches!((one, other), (Some(a), Some(b)) if a != b);
+    let names_another = differ(ours.event_no, theirs.event_no)
+        || differ(ours.order_no, theirs.order_no)
+        || differ(ours.provider_txn_id, theirs.provider_txn_id);
     let same_party = match (ours.counterparty, theirs.counterparty) {
         (Some(a), Some(b)) => may_be_same(a, b),
         _ => true,
     };
     let moved = |record: &Record<'_>| record.status == Status::Success;
-    !both_numbered && same_party && moved(ours) && moved(theirs)
+    !both_numbered && !names_another && same_party && moved(ours) && moved(theirs)
 }
 
 /// Everybody who is a partner of a partner of `start`.

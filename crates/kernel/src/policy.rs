@@ -66,6 +66,8 @@ impl Default for Tolerances {
 pub struct SourcePolicy {
     /// Its name in the job.
     pub name: String,
+    /// Whose statement it is: numbers of one provider name one thing in all of its statements.
+    pub provider: String,
     /// Kinds it lists at all: a ledger's declaration of what it books, a statement's of what it shows.
     pub kinds: KindSet,
     /// By kind, how long its records wait; indexed by `Kind as usize`.
@@ -82,6 +84,7 @@ impl SourcePolicy {
     pub fn plain(name: &str, horizon: Horizon) -> Self {
         Self {
             name: name.to_owned(),
+            provider: String::new(),
             kinds: KindSet::ALL,
             horizons: vec![horizon; Kind::ALL.len()],
             fees: None,

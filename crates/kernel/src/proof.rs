@@ -233,6 +233,12 @@ fn first_gap(
     one.keys().chain(other.keys()).find(|key| value(one, key) != value(other, key)).cloned()
 }
 
+fn several_currencies(records: &[Record<'_>], outcome: &Outcome) -> bool {
+    let mut currencies = outcome.records().into_iter().map(|(at, _)| records[at as usize].currency);
+    let first = currencies.next();
+    currencies.any(|currency| Some(currency) != first)
+}
+
 fn prove_outcome(records: &[Record<'_>], outcome: &Outcome, effect: Total) -> Result<(), Broken> {
     match outcome {
         Outcome::Match { ledger, statement, .. } => {
@@ -246,6 +252,9 @@ fn prove_outcome(records: &[Record<'_>], outcome: &Outcome, effect: Total) -> Re
         }
         Outcome::Difference(difference) if difference.exposure.is_some_and(|exposure| exposure != effect) => {
             Err(Broken(format!("a {} difference states another exposure than its records have", difference.code)))
+        }
+        Outcome::Difference(difference) if difference.exposure.is_some() && several_currencies(records, outcome) => {
+            Err(Broken(format!("a {} difference adds up money of several currencies", difference.code)))
         }
         Outcome::Rest { .. } | Outcome::Difference(_) => Ok(()),
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::classify::{Hits, net_gap, within_horizon};
+use crate::classify::{Hits, net_gap, stuck_code, within_horizon};
 use crate::code::{Code, Codes};
 use crate::group::{describe, surplus_code};
 use crate::key::event_key;
@@ -53,6 +53,11 @@ impl Conclusion<'_, '_> {
     }
 
     fn difference(&mut self, code: Code, flags: Codes, members: &[u32]) {
+        self.difference_of(code, flags, members, 0);
+    }
+
+    /// `meant` of the members, the earliest, are those that should be there.
+    fn difference_of(&mut self, code: Code, flags: Codes, members: &[u32], meant: usize) {
         // A record that nobody has is first of all missing; its own arithmetic is a flag.
         let gap = members.iter().map(|&one| self.own_gap(one)).find(|gap| !gap.is_zero());
         let codes = match gap {
@@ -63,9 +68,15 @@ impl Conclusion<'_, '_> {
         let from_statement = members.iter().any(|&one| self.record(one).book != Book::Ledger);
         let success_only = from_statement && self.policy.ledger_lists_successes_only();
         let notes = if success_only { Notes::NONE.with(Note::SuccessOnly) } else { Notes::NONE };
-        let hits = Hits { net_gap: gap, ..Hits::default() };
+        // Of several under one number one was meant; while it waits elsewhere all of these are surplus.
+        let hits = Hits { net_gap: gap, surplus: self.surplus(members, meant), ..Hits::default() };
         let difference = describe(self.records, None, code, codes, hits, members, Vec::new(), notes);
         self.outcomes.push(Outcome::Difference(Box::new(difference)));
+    }
+
+    fn surplus(&self, members: &[u32], meant: usize) -> Option<Total> {
+        let surplus = members.get(meant..)?;
+        Some(surplus.iter().map(|&one| self.record(one).principal).sum())
     }
 
     fn own_gap(&self, one: u32) -> Total {
@@ -156,7 +167,7 @@ impl Conclusion<'_, '_> {
             let several = members.len() > 1 && first.kind != Kind::Reversal;
             match Self::surplus_code(first).filter(|_| several) {
                 // Whether or not the ledger knows the first, the customer paid more than once.
-                Some(surplus) => self.difference(surplus, Codes::NONE.with(code), &members),
+                Some(surplus) => self.difference_of(surplus, Codes::NONE.with(code), &members, 1),
                 // Two bookings of something that never happened: that it is missing says more.
                 None if several => self.difference(code, Codes::NONE.with(Code::DuplicateLedgerEntry), &members),
                 None => self.difference(code, Codes::NONE, &members),
@@ -209,9 +220,7 @@ impl Conclusion<'_, '_> {
     }
 
     fn alone_pending(&self, record: &Record<'_>) -> Alone {
-        let stuck = [(Kind::Refund, Code::RefundStuck), (Kind::Payout, Code::PayoutStuck)];
-        let stuck = stuck.iter().find(|(kind, _)| *kind == record.kind).map(|(_, code)| *code);
-        match stuck {
+        match stuck_code(record.kind) {
             Some(code) if self.policy.is_stuck(record) => Alone::Differs(code),
             Some(_) => Alone::Rest(State::TimingPending),
             None if within_horizon(record, self.policy) => Alone::Rest(State::TimingPending),

@@ -217,6 +217,7 @@ fn content(record: &Record) -> Content {
     Content {
         book: record.book,
         status: record.status,
+        kind: record.kind,
         direction: record.direction,
         currency: record.currency,
         principal: record.principal.get(),

@@ -142,7 +142,7 @@ fn beyond_the_horizon_two_payments_without_an_order_are_one_difference() {
         ledger     L1  order=A2  payment  CNY 1.00  success  t=0
         ledger     L2  order=A2  payment  CNY 1.00  success  t=9
         ----
-        difference P1 P2 - DUPLICATE_PAYMENT P0 +2.00 [MISSING_IN_LEDGER]
+        difference P1 P2 - DUPLICATE_PAYMENT P0 +2.00 risk=1.00 [MISSING_IN_LEDGER]
         difference L1 L2 - MISSING_AT_PROVIDER P1 -2.00 [DUPLICATE_LEDGER_ENTRY]
     ",
     );

@@ -4,6 +4,7 @@
 
 mod groups;
 mod laws;
+mod life;
 mod lone;
 mod oracle;
 mod table;

@@ -29,7 +29,7 @@ fn success(record: &Record) -> bool {
 }
 
 fn event<'r>(record: &Record<'r>) -> Option<&'r str> {
-    if record.kind == Kind::Payment { record.event_no.or(record.order_no) } else { record.event_no }
+    if record.kind == Kind::Payment { record.order_no.or(record.event_no) } else { record.event_no }
 }
 
 /// Every party here begins with the same letter, so that one which is masked after it, or as a whole, could be any.
@@ -65,6 +65,7 @@ impl<'r> Oracle<'r> {
                 !is_ledger(a)
                     && !is_ledger(b)
                     && a.provider_txn_id.is_some()
+                    && event(a) == event(b)
                     && (a.provider_txn_id, a.kind, a.status, a.principal)
                         == (b.provider_txn_id, b.kind, b.status, b.principal)
             };
@@ -122,6 +123,10 @@ impl<'r> Oracle<'r> {
             let failed = a.kind == Kind::Payout && !open(b);
             return if failed { "PAYOUT_FAILED" } else { "STATUS_LEDGER_SUCCESS" };
         }
+        if open(a) || open(b) {
+            // Stuck only after three business days: day 6, which no record here has.
+            return if matches!(a.kind, Kind::Refund | Kind::Payout) { "open" } else { "nothing" };
+        }
         let days = a.business_date.unwrap().0.abs_diff(b.business_date.unwrap().0);
         let delta = b.principal.get() - a.principal.get();
         match delta {
@@ -139,6 +144,10 @@ impl<'r> Oracle<'r> {
             "open" => {
                 self.end(&[ours], "TIMING_PENDING", "");
                 self.end(&[theirs], "TIMING_PENDING", "");
+            }
+            "nothing" => {
+                self.end(&[ours], "IGNORED(no_movement)", "");
+                self.end(&[theirs], "IGNORED(no_movement)", "");
             }
             word => self.end(&[ours, theirs], word, pass),
         }
@@ -175,7 +184,7 @@ impl<'r> Oracle<'r> {
             }
             return;
         }
-        let agrees = |&&(a, b): &&(usize, usize)| matches!(self.verdict(a, b), "match" | "open");
+        let agrees = |&&(a, b): &&(usize, usize)| matches!(self.verdict(a, b), "match" | "open" | "nothing");
         let good = pairs.iter().find(agrees).copied().unwrap_or(pairs[0]);
         let spare: Vec<usize> = lm.iter().chain(&sm).copied().filter(|&at| at != good.0 && at != good.1).collect();
         if spare.is_empty() {
@@ -187,7 +196,7 @@ impl<'r> Oracle<'r> {
                 (ours, theirs) if ours > theirs => "DUPLICATE_LEDGER_ENTRY",
                 _ => duplicate(self.records[good.1].kind),
             };
-            if matches!(self.verdict(good.0, good.1), "match" | "open") {
+            if agrees(&&good) {
                 self.judge(good, pass);
                 self.end(&spare, code, pass);
             } else {
@@ -226,7 +235,7 @@ impl<'r> Oracle<'r> {
             members.sort_by_key(|&at| records[at].occurred_at);
             let (ledger, statement): (Vec<usize>, Vec<usize>) =
                 members.iter().partition(|&&at| is_ledger(&records[at]));
-            for pair in ledger.into_iter().zip(statement) {
+            for pair in self.of_one_number(&ledger, &statement) {
                 self.judge(pair, "K2");
             }
         }
@@ -235,6 +244,35 @@ impl<'r> Oracle<'r> {
         self.alone();
         self.lines.sort();
         self.lines
+    }
+
+    /// Successes before the rest.
+    fn best(&self, ledger: &[usize], statement: &[usize]) -> Vec<(usize, usize)> {
+        let moved = |side: &[usize]| side.iter().copied().filter(|&at| success(&self.records[at])).collect::<Vec<_>>();
+        let mut pairs = self.pairs(&moved(ledger), &moved(statement));
+        let rest = |side: &[usize], pairs: &[(usize, usize)]| -> Vec<usize> {
+            side.iter().copied().filter(|at| !pairs.iter().any(|(a, b)| a == at || b == at)).collect()
+        };
+        let more = self.pairs(&rest(ledger, &pairs), &rest(statement, &pairs));
+        pairs.extend(more);
+        pairs
+    }
+
+    /// Under one number that stands on several rows, two that have different numbers of their own never pair.
+    fn of_one_number(&self, ledger: &[usize], statement: &[usize]) -> Vec<(usize, usize)> {
+        if ledger.len() == 1 && statement.len() == 1 {
+            return vec![(ledger[0], statement[0])];
+        }
+        let numbered = |at: &usize| event(&self.records[*at]).is_some();
+        let (named, nameless): (Vec<usize>, Vec<usize>) = ledger.iter().partition(|at| numbered(at));
+        let mut pairs = self.best(&nameless, statement);
+        let open: Vec<usize> = statement
+            .iter()
+            .copied()
+            .filter(|at| !numbered(at) && !pairs.iter().any(|(_, taken)| taken == at))
+            .collect();
+        pairs.extend(self.best(&named, &open));
+        pairs
     }
 
     fn orders(&mut self) {
@@ -254,13 +292,17 @@ impl<'r> Oracle<'r> {
             }
             let (ledger, statement): (Vec<usize>, Vec<usize>) =
                 members.iter().partition(|&&at| is_ledger(&records[at]));
-            if ledger.len() == 1 && statement.len() == 1 {
-                self.judge((ledger[0], statement[0]), "K3");
+            let alive = |side: &[usize]| -> Vec<usize> {
+                let dead = [Status::Failed, Status::Closed];
+                side.iter().copied().filter(|&at| !dead.contains(&records[at].status)).collect()
+            };
+            if let ([ours], [theirs]) = (alive(&ledger).as_slice(), alive(&statement).as_slice()) {
+                self.judge((*ours, *theirs), "K3");
                 continue;
             }
             let unnumbered = |side: &[usize]| side.iter().all(|&at| records[at].event_no.is_none());
             if unnumbered(&ledger) || unnumbered(&statement) {
-                for (ours, theirs) in self.pairs(&ledger, &statement) {
+                for (ours, theirs) in self.best(&ledger, &statement) {
                     if records[ours].principal == records[theirs].principal {
                         self.judge((ours, theirs), "K3");
                     }
@@ -280,6 +322,9 @@ impl<'r> Oracle<'r> {
                 && (a.kind, a.principal) == (b.kind, b.principal)
                 && same_party(a.counterparty, b.counterparty)
                 && (event(a).is_none() || event(b).is_none())
+                && ![(a.event_no, b.event_no), (a.order_no, b.order_no), (a.provider_txn_id, b.provider_txn_id)]
+                    .iter()
+                    .any(|(one, other)| one.is_some() && other.is_some() && one != other)
                 && a.occurred_at.unwrap().0.abs_diff(b.occurred_at.unwrap().0) <= 600_000_000
         };
         let open = self.open(|_| true);

@@ -14,6 +14,7 @@
 
 use std::collections::BTreeMap;
 
+use tieout_kernel::across::{Before, over_returned};
 use tieout_kernel::calendar::{Calendar, Day};
 use tieout_kernel::code::{Code, Codes};
 use tieout_kernel::currency::Currency;
@@ -46,15 +47,7 @@ pub fn policy() -> Policy {
 #[track_caller]
 pub fn check(text: &str) {
     let (books, expected) = text.split_once("----").unwrap();
-    let mut policy = policy();
-    let mut lines = Vec::new();
-    for line in books.lines().map(str::trim).filter(|line| !line.is_empty()) {
-        match line.strip_prefix("policy ") {
-            Some(settings) => settings.split_whitespace().for_each(|setting| set(&mut policy, setting)),
-            None => lines.push(line),
-        }
-    }
-    let names: Vec<&str> = lines.iter().map(|line| line.split_whitespace().nth(1).unwrap()).collect();
+    let (policy, lines, names) = read(books);
     let columns: Vec<[Option<&str>; 1]> = lines.iter().map(|line| [value(line, "col=")]).collect();
     let records: Vec<Record> =
         lines.iter().enumerate().map(|(at, line)| record(line, at, &names, &columns[at], &policy)).collect();
@@ -79,6 +72,43 @@ pub fn check(text: &str) {
         reconcile(&reversed, &policy).iter().map(|outcome| render(outcome, &reversed, &reversed_names)).collect();
     again.sort();
     assert_eq!(actual, again, "the order of input must not matter");
+}
+
+/// Policy, lines of records, and the names of the records.
+fn read(books: &str) -> (Policy, Vec<&str>, Vec<&str>) {
+    let mut policy = policy();
+    let mut lines = Vec::new();
+    for line in books.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        match line.strip_prefix("policy ") {
+            Some(settings) => settings.split_whitespace().for_each(|setting| set(&mut policy, setting)),
+            None => lines.push(line),
+        }
+    }
+    let names = lines.iter().map(|line| line.split_whitespace().nth(1).unwrap()).collect();
+    (policy, lines, names)
+}
+
+/// The records of one order and what of them is more than came in: name, code, excess.
+#[track_caller]
+pub fn check_life(text: &str) {
+    let (books, expected) = text.split_once("----").unwrap();
+    let (policy, lines, names) = read(books);
+    let mut records: Vec<Record> =
+        lines.iter().enumerate().map(|(at, line)| record(line, at, &names, &[], &policy)).collect();
+    let expected: Vec<&str> = expected.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    for _ in 0..2 {
+        let members = (0..u32::try_from(records.len()).unwrap()).collect();
+        let mut actual: Vec<String> = over_returned(&records, members, Before::default())
+            .iter()
+            .map(|mark| {
+                let name = names[usize::try_from(mark.place).unwrap()];
+                format!("{name} {} {}", mark.code, decimal(mark.at_risk, 2, ""))
+            })
+            .collect();
+        actual.sort();
+        assert_eq!(actual, expected);
+        records.reverse();
+    }
 }
 
 /// Asserts conservation for a full set of outcomes.
@@ -116,6 +146,9 @@ fn set(policy: &mut Policy, setting: &str) {
         "books" => policy.ledger_kinds = kinds(value),
         "shows" => policy.sources[1].kinds = kinds(value),
         "tolerance" => policy.tolerances.principal = amount(value),
+        "providers" => {
+            policy.sources.iter_mut().for_each(|source| source.provider.clone_from(&source.name));
+        }
         "success_only" => policy.sources[0].success_only = value == "true",
         other => panic!("no such setting: {other}"),
     }
