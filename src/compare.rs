@@ -159,7 +159,8 @@ pub fn compare(store: &Store, question: &Question) -> Result<Answer, Error> {
     let records = residue.records(&night, &compared);
     let mut reconciled = reconcile::reconcile(records, &policy, &BTreeMap::new())?;
     prove(&night, &scan, &mut reconciled)?;
-    let tables = Tables { night: &night, scan: &scan, residue: &residue, reconciled: &reconciled, day: None };
+    let tables =
+        Tables { night: &night, scan: &scan, residue: &residue, reconciled: &reconciled, day: None, severity: None };
     let numbered = tables::numbered("compare", &reconciled);
     let matched = agreed.matches.len() as u64 + tables.slow_match_count();
     let records_of = |side: usize| scan.files[side].totals.rows();

@@ -71,3 +71,4 @@ pub mod report;
 pub mod run;
 pub mod sniff;
 pub mod store;
+pub mod weigh;

@@ -24,6 +24,7 @@ use crate::report::summary::{self, Parts, Summary};
 use crate::report::tables::{self, Tables};
 use crate::report::{Sheet, Table};
 use crate::store::{Found, Store, sha256};
+use crate::weigh::{self, RateFile};
 
 /// How a run is made.
 #[derive(Clone, Debug)]
@@ -49,7 +50,8 @@ pub struct Finished {
 pub fn run(store: &Store, plan: &Plan, date: civil::Date, options: &Options) -> Result<Finished, Error> {
     let day = day_of(date);
     let intake = intake::gather(store, plan, date, options.now)?;
-    let run_id = run_id(plan, date, &intake);
+    let rates = weigh::read_rates(store, plan, date)?;
+    let run_id = run_id(plan, date, &intake, &rates);
     if let Some(finished) = published_before(store, plan, date, &run_id, options)? {
         return Ok(finished);
     }
@@ -62,6 +64,7 @@ pub fn run(store: &Store, plan: &Plan, date: civil::Date, options: &Options) -> 
     reconcile::mark(&mut records, &agreed, night.seed);
     let mut reconciled = reconcile::reconcile(records, &policy, &statement_rows(&night, &scan))?;
     prove(&night, &scan, &mut reconciled)?;
+    weigh::apply(plan, &policy, &rates, &night, &residue, &mut reconciled);
     findings.extend(of_the_run(plan, &night, &scan, &reconciled));
     in_order(&mut findings);
 
@@ -102,11 +105,14 @@ pub fn run(store: &Store, plan: &Plan, date: civil::Date, options: &Options) -> 
 }
 
 /// The identity of a run: its inputs, its policy, the program.
-fn run_id(plan: &Plan, date: civil::Date, intake: &Intake) -> String {
+fn run_id(plan: &Plan, date: civil::Date, intake: &Intake, rates: &RateFile) -> String {
     let mut text = format!("tieout {}\n{}\n{date}\n{}\n", env!("CARGO_PKG_VERSION"), plan.job, plan.policy_hash);
     for input in &intake.inputs {
         let source = &plan.sources[usize::from(input.source)].name;
         text += &format!("{source}\t{}\t{}\n", input.pinned.found.place.name(), input.pinned.sha256);
+    }
+    if !rates.sha256.is_empty() {
+        text += &format!("rates\t{}\n", rates.sha256);
     }
     for source in &intake.empty_days {
         text += &format!("{}\tno bill\n", plan.sources[usize::from(*source)].name);
@@ -355,6 +361,7 @@ impl Made<'_, '_> {
             residue: self.residue,
             reconciled: self.reconciled,
             day: Some(self.day),
+            severity: Some(&self.plan.severity),
         };
         let numbered = tables::numbered(&self.plan.job, self.reconciled);
         let differences = tables.differences(&numbered)?;

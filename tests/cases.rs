@@ -91,6 +91,10 @@ fn difference(row: &Row) -> String {
     if !row["flags"].is_empty() {
         write!(line, " [{}]", row["flags"]).unwrap();
     }
+    // Why a tier is what it is, where more than the code decided.
+    if row["severity_reason"].contains("; ") {
+        write!(line, "\n      {}", row["severity_reason"]).unwrap();
+    }
     format!("{line}\n      {}\n      {}", row["explanation"], row["explanation_zh"])
 }
 

@@ -3,7 +3,12 @@
 pub mod document;
 mod plan;
 mod resolve;
+mod severity;
 mod source;
 
-pub use plan::{DatedPlace, Deadline, Evidence, Language, LookAlikes, MatchRate, Plan, RejectLimit, SourcePlan};
+pub use plan::{
+    DatedPlace, Deadline, Evidence, Language, LookAlikes, MatchRate, Override, Plan, RejectLimit, SeverityPlan,
+    SourcePlan,
+};
 pub use resolve::{FILTER_COLUMNS, day_of, load};
+pub use severity::{DIFFERENCE_COLUMNS, difference_columns};

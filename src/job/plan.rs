@@ -10,6 +10,7 @@ use tieout_kernel::currency::Currency;
 use tieout_kernel::key::Pass;
 use tieout_kernel::policy::{ByAmount, Compared, Policy, SourcePolicy, Tolerances};
 use tieout_kernel::record::{Book, KindSet};
+use tieout_kernel::severity::Weights;
 
 use crate::expression::Condition;
 use crate::formats::{Format, OpenFile, Opening, alipay, wechat};
@@ -43,6 +44,8 @@ pub struct Plan {
     pub file: PathBuf,
     /// The currency in which amounts of several currencies are compared in size.
     pub base_currency: Currency,
+    /// Currencies that the job declares besides those of ISO 4217.
+    pub currencies: BTreeMap<String, Currency>,
     /// Which days count.
     pub calendar: Calendar,
     /// Where results go.
@@ -63,6 +66,8 @@ pub struct Plan {
     pub look_alikes: Option<LookAlikes>,
     /// When a match rate is a collapse.
     pub match_rate: MatchRate,
+    /// How bad differences are.
+    pub severity: SeverityPlan,
     /// How much is kept of matches.
     pub evidence: Evidence,
     /// The language of the people's reports.
@@ -71,6 +76,28 @@ pub struct Plan {
     pub alert_tier: Option<Severity>,
     /// SHA-256 of everything the job says except where the output goes.
     pub policy_hash: String,
+}
+
+/// How bad differences are (`taxonomy` §3).
+#[derive(Clone, Debug)]
+pub struct SeverityPlan {
+    /// Tiers by code, amount and age; without rates, which are read on the night.
+    pub weights: Weights,
+    /// What other currencies are worth in the base currency: CSV with the columns `currency,rate`.
+    pub rates: Option<DatedPlace>,
+    /// Conditions that decide after everything else; the first that holds counts.
+    pub overrides: Vec<Override>,
+}
+
+/// One condition of the job that sets a tier.
+#[derive(Clone, Debug)]
+pub struct Override {
+    /// Over the columns of a difference.
+    pub condition: Condition,
+    /// The tier it sets.
+    pub tier: Severity,
+    /// Why.
+    pub reason: String,
 }
 
 /// The rule for look-alikes under different orders.
@@ -249,6 +276,14 @@ impl Plan {
 pub struct DatedPlace {
     text: String,
     base: PathBuf,
+}
+
+impl Plan {
+    /// A currency by its code: the job's own, else that of ISO 4217.
+    #[must_use]
+    pub fn currency(&self, code: &str) -> Option<Currency> {
+        self.currencies.get(code).copied().or_else(|| Currency::iso(code))
+    }
 }
 
 impl DatedPlace {

@@ -170,10 +170,12 @@ impl Resolver<'_> {
         let alert_tier = root.word("alert_tier", &tiers);
         let fees = self.fee_schedules();
         let sources = self.sources(&fees, &compared);
+        let severity = self.severity(base_currency, &sources);
         Some(Plan {
             job: job?.value,
             file: file.to_path_buf(),
             base_currency: base_currency?,
+            currencies: self.currencies.clone(),
             calendar,
             output: output?,
             sources,
@@ -184,6 +186,7 @@ impl Resolver<'_> {
             stuck_after: stuck_after.and_then(|count| u32::try_from(count.value).ok()).unwrap_or(3),
             look_alikes,
             match_rate,
+            severity,
             evidence: evidence.unwrap_or(Evidence::References),
             language: language.unwrap_or(Language::English),
             alert_tier: alert_tier.unwrap_or(Some(Severity::P1)),

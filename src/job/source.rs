@@ -11,7 +11,6 @@ use tieout_kernel::record::{Book, Kind, KindSet, Note, Status};
 use super::document::{Node, Placed, Section};
 use super::plan::{DatedPlace, Deadline, RejectLimit, SourcePlan};
 use super::resolve::{FILTER_COLUMNS, Resolver, is_name, kinds_of};
-use crate::error::Complaint;
 use crate::expression::{Column, Condition, Type};
 use crate::formats::{Format, Opening, delimited, encoding};
 use crate::normalise::{
@@ -146,7 +145,7 @@ impl Resolver<'_> {
         place_given.then_some(plan)
     }
 
-    fn dated(&self, text: &Placed<String>) -> Option<DatedPlace> {
+    pub(super) fn dated(&self, text: &Placed<String>) -> Option<DatedPlace> {
         match DatedPlace::parse(&text.value, self.folder.clone()) {
             Ok(place) => Some(place),
             Err(e) => {
@@ -518,15 +517,7 @@ impl Resolver<'_> {
         let mut columns: Vec<Column> =
             FILTER_COLUMNS.iter().map(|(name, holds)| Column { name: (*name).to_owned(), holds: *holds }).collect();
         columns.extend(extra.iter().map(|(name, _)| Column { name: name.clone(), holds: Type::Text }));
-        match Condition::parse(&text.value, &columns) {
-            Ok(condition) => Some(condition),
-            Err(mistake) => {
-                let mut complaint = Complaint::new(mistake.what).at(text.at.part(mistake.span).excerpt());
-                complaint.hint = mistake.hint;
-                self.complaints.add(complaint);
-                None
-            }
-        }
+        self.condition(&text, &columns)
     }
 
     fn reject_limit(&self, section: &Section<'_>) -> RejectLimit {
@@ -566,6 +557,7 @@ impl Resolver<'_> {
             self.carry(&carry, &mut policy);
             carry.finish();
         }
+        policy.regulated = section.truth("regulated").unwrap_or(false);
         policy.success_only = section.truth("success_only").unwrap_or(false);
         if let Some(schedule) = section.text("fees") {
             if let Some(found) = fees.get(&schedule.value) {

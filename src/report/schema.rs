@@ -19,7 +19,7 @@ pub const DIFFERENCES: TableSpec = TableSpec {
         "label_en" Text "差异（英）" "the code in English words";
         "label_zh" Text "差异" "the code in Chinese words";
         "severity" Text "级别" "P0 to P3, INFO";
-        "severity_reason" Text "级别原因" "why it has this tier";
+        "severity_reason" Text "级别原因" "why it has this tier: each step that counted";
         "flags" Text "附加标志" "other codes and notes that apply, separated by blanks";
         "cash_effect" Text "现金影响" "SURPLUS, SHORTAGE or NONE";
         "cash_effect_zh" Text "长短款" "长款 or 短款";
@@ -33,6 +33,8 @@ pub const DIFFERENCES: TableSpec = TableSpec {
         "exposure" Decimal "敞口" "the same in major units";
         "at_risk_minor" Integer "风险金额（最小单位）" "what could be lost";
         "at_risk" Decimal "风险金额" "the same in major units";
+        "at_risk_base_minor" Integer "风险金额（本位币最小单位）" "the same in the job's base currency; none without a rate";
+        "at_risk_base" Decimal "风险金额（本位币）" "the same in major units";
         "fee_delta_minor" Integer "手续费差额（最小单位）" "charged less expected fee; negative when too much was charged";
         "fee_delta" Decimal "手续费差额" "the same in major units";
         "ledger_amount_minor" Integer "平台金额（最小单位）" "the ledger's records, signed, whatever their status";
@@ -49,7 +51,7 @@ pub const DIFFERENCES: TableSpec = TableSpec {
         "occurred_at" Instant "发生时间" "the earliest of its records";
         "record_date" Date "业务日期" "the earliest business day of its records";
         "first_seen" Date "首次发现" "the run that saw it first";
-        "age_business_days" Integer "账龄（工作日）" "business days since its earliest record";
+        "age_business_days" Integer "账龄（工作日）" "business days for which it has been open: of a single record after its horizon";
         "ledger_source" Text "平台来源" "the ledger's source";
         "statement_source" Text "渠道来源" "the statement's source";
         "ledger_rows" Text "平台行" "file:line of each ledger record";
@@ -62,8 +64,9 @@ pub const DIFFERENCES: TableSpec = TableSpec {
 };
 
 /// Columns of the differences that people get, in their order.
-pub const DIFFERENCES_FOR_PEOPLE: [&str; 22] = [
+pub const DIFFERENCES_FOR_PEOPLE: [&str; 25] = [
     "severity",
+    "severity_reason",
     "label_zh",
     "label_en",
     "code",
@@ -84,6 +87,8 @@ pub const DIFFERENCES_FOR_PEOPLE: [&str; 22] = [
     "provider_txn_id",
     "explanation_zh",
     "explanation",
+    "ledger_rows",
+    "statement_rows",
     "difference_id",
 ];
 

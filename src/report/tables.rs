@@ -18,8 +18,10 @@ use crate::agree::{Agreed, Night, Residue, Scan, row_of, split_of};
 use crate::error::Error;
 use crate::finding::Finding;
 use crate::formats::Split;
+use crate::job::SeverityPlan;
 use crate::reconcile::Reconciled;
 use crate::store::sha256;
+use crate::weigh;
 
 /// Rows that are named one by one in a cell before the rest is counted.
 const ROWS_NAMED: usize = 20;
@@ -97,6 +99,8 @@ pub struct Tables<'t, 'r> {
     pub reconciled: &'t Reconciled<'r>,
     /// The day of the run; none where there is no calendar.
     pub day: Option<Day>,
+    /// What the job says of tiers; none where nothing is weighed.
+    pub severity: Option<&'t SeverityPlan>,
 }
 
 impl Tables<'_, '_> {
@@ -163,13 +167,13 @@ impl Tables<'_, '_> {
         let other_currency = of_statement.map(|record| record.currency).filter(|other| *other != first.currency);
         let any = |field: fn(&Record<'_>) -> bool| members.iter().find(|record| field(record)).copied();
         let record_date = members.iter().filter_map(|record| record.business_date).min();
-        let age =
-            self.day.zip(record_date).map(|(day, date)| self.night.policy.calendar.business_days_between(date, day));
         let flags = flag_words(difference);
         let (en, zh) = explain(difference, &self.reconciled.records);
         let effect = difference.cash_effect();
         let party = any(|record| record.counterparty.is_some()).and_then(|record| record.counterparty).map(masked);
-        let reason = if difference.severity == difference.code.base_severity() { "base" } else { "base of this case" };
+        let base = self.severity.map(|plan| plan.weights.base_currency);
+        let reason =
+            self.severity.and_then(|plan| weigh::in_words(difference, plan.weights.base_currency, &plan.overrides));
         sheet
             .text(Some(id))
             .date(self.day)
@@ -177,7 +181,7 @@ impl Tables<'_, '_> {
             .text(Some(difference.code.label_en()))
             .text(Some(difference.code.label_zh()))
             .text(Some(difference.severity.word()))
-            .text(Some(reason))
+            .text(reason.as_deref())
             .text(flags.as_deref())
             .text(Some(effect.word()))
             .text(Some(effect.label_zh()).filter(|_| effect != CashEffect::None))
@@ -189,6 +193,7 @@ impl Tables<'_, '_> {
             .integer(Some(i64::from(first.currency.exponent())))
             .money(difference.exposure, currency)
             .money(difference.at_risk, currency)
+            .money(difference.at_risk_base, base)
             .money(difference.fee_delta, currency)
             .money(self.signed(ledger), currency)
             .money(self.signed(statement), of_statement.map(|record| record.currency))
@@ -202,7 +207,7 @@ impl Tables<'_, '_> {
             .instant(members.iter().filter_map(|record| record.occurred_at).min())
             .date(record_date)
             .date(self.day)
-            .integer(age.map(i64::from))
+            .integer(difference.age.map(i64::from))
             .text(ledger.first().map(|&at| self.source_name(self.record(at).source)))
             .text(of_statement.map(|record| self.source_name(record.source)))
             .text(self.rows(ledger).as_deref())

@@ -370,6 +370,9 @@ pub fn describe(
         fee_delta: hits.fee_delta,
         net_gap: hits.net_gap,
         severity: code.base_severity(),
+        reasons: Vec::new(),
+        at_risk_base: None,
+        age: None,
         cause: code.cause(),
     };
     difference.at_risk = at_risk(records, &difference, &hits);
@@ -418,8 +421,6 @@ fn severity(records: &[Record<'_>], difference: &Difference) -> Severity {
         let mut periods: Vec<_> = members.filter_map(|record| record.business_date.map(Day::period)).collect();
         periods.dedup();
         if periods.len() > 1 { Severity::P2 } else { Severity::P3 }
-    } else if code == Code::SuspectedDuplicate && members.any(|record| record.kind == Kind::Payout) {
-        Severity::P1
     } else {
         code.base_severity()
     }

@@ -9,6 +9,7 @@
 //!                             │
 //!  Record ─ pass::run(K1…K4) ─┴▶ group ─ pair ─ classify ─▶ Outcome
 //!        └─ single::conclude ───────────────────────────▶ Outcome
+//!  Outcome ─ severity ──────────────────────────────────▶ tier, and why
 //!  Outcome ─ proof ─▶ every record once, every cent in one place
 //! ```
 //!
@@ -39,4 +40,5 @@ pub mod pass;
 pub mod policy;
 pub mod proof;
 pub mod record;
+pub mod severity;
 pub mod single;

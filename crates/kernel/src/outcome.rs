@@ -4,6 +4,7 @@ use crate::code::{CashEffect, Cause, Code, Codes, Severity};
 use crate::key::Pass;
 use crate::money::Total;
 use crate::record::{Notes, words};
+use crate::severity::Reason;
 
 words! {
     /// Result states that are not differences (`taxonomy` §6 L).
@@ -62,8 +63,14 @@ pub struct Difference {
     pub fee_delta: Option<Total>,
     /// Net as printed less net as computed.
     pub net_gap: Option<Total>,
-    /// The tier before amount, age and policy.
+    /// The tier: of the code and the case until it is weighed, then of everything.
     pub severity: Severity,
+    /// The steps that led to the tier; none before it is weighed.
+    pub reasons: Vec<Reason>,
+    /// What could be lost, in minor units of the base currency; `None` before it is weighed and without a rate.
+    pub at_risk_base: Option<Total>,
+    /// Business days for which it has been open; `None` before it is weighed.
+    pub age: Option<u32>,
     /// Why, where it follows from the data.
     pub cause: Cause,
 }
@@ -73,7 +80,9 @@ impl Difference {
     #[must_use]
     pub fn cash_effect(&self) -> CashEffect {
         let of_fee = self.code.family() == 'E';
-        let moved = if of_fee { self.fee_delta } else { self.exposure }.unwrap_or(Total::ZERO);
+        // A fee that is a row of its own has no delta: the row itself moved the cash.
+        let fee = self.fee_delta.filter(|_| of_fee);
+        let moved = fee.or(self.exposure).unwrap_or(Total::ZERO);
         match moved.get() {
             1.. => CashEffect::Surplus,
             0 => CashEffect::None,

@@ -68,6 +68,8 @@ pub struct SourcePolicy {
     pub name: String,
     /// Whose statement it is: numbers of one provider name one thing in all of its statements.
     pub provider: String,
+    /// Whether a regulator looks at it: its differences are critical.
+    pub regulated: bool,
     /// Kinds it lists at all: a ledger's declaration of what it books, a statement's of what it shows.
     pub kinds: KindSet,
     /// By kind, how long its records wait; indexed by `Kind as usize`.
@@ -85,6 +87,7 @@ impl SourcePolicy {
         Self {
             name: name.to_owned(),
             provider: String::new(),
+            regulated: false,
             kinds: KindSet::ALL,
             horizons: vec![horizon; Kind::ALL.len()],
             fees: None,

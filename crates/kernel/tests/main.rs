@@ -7,4 +7,5 @@ mod laws;
 mod life;
 mod lone;
 mod oracle;
+mod severity;
 mod table;

@@ -26,6 +26,7 @@ use tieout_kernel::pass::reconcile;
 use tieout_kernel::policy::{ByAmount, Compared, ComparedColumn, Horizon, Policy, SourcePolicy, Tolerances};
 use tieout_kernel::proof::{Ends, Tally};
 use tieout_kernel::record::{Across, Book, Direction, Instant, Kind, KindSet, Note, Notes, Record, Status};
+use tieout_kernel::severity::{Reason, Weights, weigh};
 
 /// Source 0 is the ledger, 1 and 2 are statements.
 pub fn policy() -> Policy {
@@ -111,6 +112,45 @@ pub fn check_life(text: &str) {
     }
 }
 
+/// The tiers of all differences of a book: members, code, and each step that counted.
+#[track_caller]
+pub fn check_tiers(weights: &Weights, text: &str) {
+    let (books, expected) = text.split_once("----").unwrap();
+    let (policy, lines, names) = read(books);
+    let records: Vec<Record> =
+        lines.iter().enumerate().map(|(at, line)| record(line, at, &names, &[], &policy)).collect();
+    let mut outcomes = reconcile(&records, &policy);
+    weigh(&records, &mut outcomes, &policy, weights);
+    let mut actual: Vec<String> = outcomes
+        .iter()
+        .filter_map(|outcome| {
+            let Outcome::Difference(difference) = outcome else { return None };
+            let members = difference.ledger.iter().chain(&difference.statement).map(|&at| names[at as usize]);
+            let steps: Vec<String> = difference.reasons.iter().map(step).collect();
+            let members = members.collect::<Vec<_>>().join(" ");
+            Some(format!("{members} {} {} {}", difference.code, difference.severity, steps.join(", ")))
+        })
+        .collect();
+    actual.sort();
+    let mut expected: Vec<&str> = expected.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    expected.sort_unstable();
+    assert_eq!(actual, expected, "\n{}\n", actual.join("\n"));
+}
+
+fn step(reason: &Reason) -> String {
+    match reason {
+        Reason::Code(tier) => format!("code {tier}"),
+        Reason::Case(tier) => format!("case {tier}"),
+        Reason::Amount(tier, amount) => format!("amount {} {tier}", decimal(*amount, 2, "")),
+        Reason::NoRate(tier, currency) => format!("no rate of {} {tier}", currency.code()),
+        Reason::Age(tier, days) => format!("age {days} {tier}"),
+        Reason::Outflow(tier) => format!("outflow {tier}"),
+        Reason::Repeat(tier, count) => format!("repeat {count} {tier}"),
+        Reason::Regulated(tier) => format!("regulated {tier}"),
+        Reason::Override(tier, number) => format!("override {number} {tier}"),
+    }
+}
+
 /// Asserts conservation for a full set of outcomes.
 pub fn prove(records: &[Record], outcomes: &[Outcome]) {
     let members: Vec<u32> = (0..u32::try_from(records.len()).unwrap()).collect();
@@ -146,6 +186,7 @@ fn set(policy: &mut Policy, setting: &str) {
         "books" => policy.ledger_kinds = kinds(value),
         "shows" => policy.sources[1].kinds = kinds(value),
         "tolerance" => policy.tolerances.principal = amount(value),
+        "regulated" => policy.sources[1].regulated = value == "true",
         "providers" => {
             policy.sources.iter_mut().for_each(|source| source.provider.clone_from(&source.name));
         }
