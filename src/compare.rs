@@ -158,10 +158,11 @@ pub fn compare(store: &Store, question: &Question) -> Result<Answer, Error> {
     let compared = residue.compared();
     let records = residue.records(&night, &compared);
     let mut reconciled = reconcile::reconcile(records, &policy, &BTreeMap::new())?;
+    reconciled.close()?;
     prove(&night, &scan, &mut reconciled)?;
     let tables =
         Tables { night: &night, scan: &scan, residue: &residue, reconciled: &reconciled, day: None, severity: None };
-    let numbered = tables::numbered("compare", &reconciled);
+    let numbered = tables::numbered(&tables::identified("compare", &reconciled), &reconciled);
     let matched = agreed.matches.len() as u64 + tables.slow_match_count();
     let records_of = |side: usize| scan.files[side].totals.rows();
     Ok(Answer {

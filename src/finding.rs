@@ -50,6 +50,12 @@ fn severity_of_word<'d, D: serde::Deserializer<'d>>(from: D) -> Result<Severity,
 }
 
 impl Finding {
+    /// Whether the run misunderstands its inputs, so that no program may act on it.
+    #[must_use]
+    pub fn withholds(&self) -> bool {
+        self.blocks || self.code == Code::MatchRateCollapse || self.code == Code::AmountScale
+    }
+
     /// A finding with its base severity that blocks nothing.
     #[must_use]
     pub fn new(code: Code, message: impl Into<String>) -> Self {

@@ -69,6 +69,7 @@ pub mod reconcile;
 pub mod reject;
 pub mod report;
 pub mod run;
+pub mod settle;
 pub mod sniff;
 pub mod store;
 pub mod weigh;

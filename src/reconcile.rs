@@ -29,7 +29,7 @@ pub struct Reconciled<'r> {
     pub records: Vec<Record<'r>>,
     /// Their outcomes, in order of their first record.
     pub outcomes: Vec<Outcome>,
-    /// The count of where they ended.
+    /// The count of where they ended; empty until it is closed.
     pub ends: Ends,
     /// Statement sources in which amounts differ by a power of ten.
     pub scale_suspects: Vec<(u16, u64)>,
@@ -109,9 +109,16 @@ pub fn reconcile<'r>(
     outcomes.par_sort_by_key(|outcome| first_place(&records, outcome));
 
     let scale_suspects = relabel_scale_errors(&records, &mut outcomes, rows);
-    let mut ends = Ends::default();
-    ends.count(&records, &(0..count).collect::<Vec<_>>(), &outcomes)?;
-    Ok(Reconciled { records, outcomes, ends, scale_suspects })
+    Ok(Reconciled { records, outcomes, ends: Ends::default(), scale_suspects })
+}
+
+impl Reconciled<'_> {
+    /// Counts where the records ended, once nothing changes any more.
+    pub fn close(&mut self) -> Result<(), Broken> {
+        let members: Vec<u32> = (0_u32..).take(self.records.len()).collect();
+        self.ends = Ends::default();
+        self.ends.count(&self.records, &members, &self.outcomes)
+    }
 }
 
 /// A hash under which all records that a pass may bring together are equal.

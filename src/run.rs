@@ -23,6 +23,7 @@ use crate::report::schema::{DIFFERENCES_FOR_PEOPLE, INPUTS};
 use crate::report::summary::{self, Parts, Summary};
 use crate::report::tables::{self, Tables};
 use crate::report::{Sheet, Table};
+use crate::settle;
 use crate::store::{Found, Store, sha256};
 use crate::weigh::{self, RateFile};
 
@@ -63,9 +64,12 @@ pub fn run(store: &Store, plan: &Plan, date: civil::Date, options: &Options) -> 
     let mut records = residue.records(&night, &compared);
     reconcile::mark(&mut records, &agreed, night.seed);
     let mut reconciled = reconcile::reconcile(records, &policy, &statement_rows(&night, &scan))?;
-    prove(&night, &scan, &mut reconciled)?;
-    weigh::apply(plan, &policy, &rates, &night, &residue, &mut reconciled);
     findings.extend(of_the_run(plan, &night, &scan, &reconciled));
+    weigh::apply(plan, &policy, &rates, &night, &residue, &mut reconciled);
+    let ids = tables::identified(&plan.job, &reconciled);
+    findings.extend(settle::apply(plan, &rates, &scan, &night, &mut reconciled, &ids, &findings));
+    reconciled.close()?;
+    prove(&night, &scan, &mut reconciled)?;
     in_order(&mut findings);
 
     let parts = Parts {
@@ -88,6 +92,7 @@ pub fn run(store: &Store, plan: &Plan, date: civil::Date, options: &Options) -> 
         agreed: &agreed,
         residue: &residue,
         reconciled: &reconciled,
+        ids: &ids,
         day,
         date,
     };
@@ -349,6 +354,8 @@ struct Made<'m, 'r> {
     agreed: &'m Agreed,
     residue: &'m Residue,
     reconciled: &'m Reconciled<'r>,
+    /// The id of each difference and its outcome's position, in order of the ids.
+    ids: &'m [(String, usize)],
     day: Day,
     date: civil::Date,
 }
@@ -363,7 +370,7 @@ impl Made<'_, '_> {
             day: Some(self.day),
             severity: Some(&self.plan.severity),
         };
-        let numbered = tables::numbered(&self.plan.job, self.reconciled);
+        let numbered = tables::numbered(self.ids, self.reconciled);
         let differences = tables.differences(&numbered)?;
         let summary_table = summary.table()?;
         let chinese = self.plan.language == Language::Chinese;
@@ -378,9 +385,15 @@ impl Made<'_, '_> {
             Evidence::References => tables.matches(self.agreed)?,
             Evidence::None => Sheet::new(crate::report::schema::MATCHES).finish()?,
         };
-        for table in
-            [&differences, &matches, &tables.rejects()?, &tables::findings(findings)?, &self.inputs()?, &summary_table]
-        {
+        for table in [
+            &differences,
+            &matches,
+            &settle::table(self.plan, &tables, self.ids)?,
+            &tables.rejects()?,
+            &tables::findings(findings)?,
+            &self.inputs()?,
+            &summary_table,
+        ] {
             outputs.extend(both_forms(table));
         }
         let mut text = serde_json::to_vec_pretty(summary).expect("a summary is plain values");

@@ -48,6 +48,7 @@ fn told(published: &Published) -> String {
     let told = |name: &str, line: fn(&Row) -> String| published.table(name).iter().map(line).collect();
     section("matches", told("matches", matched));
     section("differences", told("differences", difference));
+    section("settlements", told("settlements", settlement));
     section("findings", told("findings", finding));
     section("rejects", told("rejects", reject));
     let states = summary["states"].as_array().unwrap().iter();
@@ -91,11 +92,29 @@ fn difference(row: &Row) -> String {
     if !row["flags"].is_empty() {
         write!(line, " [{}]", row["flags"]).unwrap();
     }
+    if !row["settlement"].is_empty() {
+        write!(line, "\n      {}: {}", row["settlement"], row["settlement_reason"]).unwrap();
+    }
     // Why a tier is what it is, where more than the code decided.
     if row["severity_reason"].contains("; ") {
         write!(line, "\n      {}", row["severity_reason"]).unwrap();
     }
     format!("{line}\n      {}\n      {}", row["explanation"], row["explanation_zh"])
+}
+
+fn settlement(row: &Row) -> String {
+    format!(
+        "{} {} {}  {} debit {} credit {}  {} -> {}  {}",
+        row["rule"],
+        row["statement_rows"],
+        row["line"],
+        row["ledger_account"],
+        row["debit"],
+        row["credit"],
+        row["before"],
+        row["after"],
+        row["currency"]
+    )
 }
 
 fn finding(row: &Row) -> String {

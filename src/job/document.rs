@@ -224,6 +224,8 @@ pub struct Section<'n> {
     name: String,
     node: &'n Node,
     asked: RefCell<Vec<String>>,
+    /// Names of which somebody has complained already.
+    told: RefCell<Vec<String>>,
     complaints: Complaints,
 }
 
@@ -233,7 +235,13 @@ impl<'n> Section<'n> {
             let what = format!("`{name}` is a table, not {}", node.word());
             complaints.add(Complaint::new(what).at(node.at.excerpt()));
         }
-        Self { name: name.to_owned(), node, asked: RefCell::new(Vec::new()), complaints: complaints.clone() }
+        Self {
+            name: name.to_owned(),
+            node,
+            asked: RefCell::default(),
+            told: RefCell::default(),
+            complaints: complaints.clone(),
+        }
     }
 
     /// The value of a name.
@@ -355,6 +363,15 @@ impl<'n> Section<'n> {
         if self.name.is_empty() { name.to_owned() } else { format!("{}.{name}", self.name) }
     }
 
+    /// Refuses names for a reason of their own, where merely being unknown would not say enough.
+    pub fn refuse(&self, is_refused: impl Fn(&str) -> bool, what: impl Fn(&str) -> String, hint: &str) {
+        let What::Table(table) = &self.node.what else { return };
+        for (name, (at, _)) in table.iter().filter(|(name, _)| is_refused(name)) {
+            self.complain(at, what(name), hint);
+            self.told.borrow_mut().push(name.clone());
+        }
+    }
+
     /// All names of a table whose names are data, such as a map of codes.
     pub fn entries(&self) -> Vec<(String, &'n At, &'n Node)> {
         match &self.node.what {
@@ -391,7 +408,8 @@ impl<'n> Section<'n> {
     pub fn finish(self) {
         let What::Table(table) = &self.node.what else { return };
         let asked = self.asked.borrow();
-        for (name, (at, _)) in table.iter().filter(|(name, _)| !asked.contains(name)) {
+        let told = self.told.borrow();
+        for (name, (at, _)) in table.iter().filter(|(name, _)| !asked.contains(name) && !told.contains(name)) {
             let unused = asked.iter().filter(|known| !table.contains_key(*known)).map(String::as_str);
             let hint = if let Some(close) = closest(name, unused) {
                 format!("did you mean `{close}`?")

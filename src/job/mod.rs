@@ -3,6 +3,7 @@
 pub mod document;
 mod plan;
 mod resolve;
+mod settlement;
 mod severity;
 mod source;
 

@@ -10,6 +10,7 @@ use tieout_kernel::currency::Currency;
 use tieout_kernel::key::Pass;
 use tieout_kernel::policy::{ByAmount, Compared, Policy, SourcePolicy, Tolerances};
 use tieout_kernel::record::{Book, KindSet};
+use tieout_kernel::settle::Settlement;
 use tieout_kernel::severity::Weights;
 
 use crate::expression::Condition;
@@ -68,6 +69,8 @@ pub struct Plan {
     pub match_rate: MatchRate,
     /// How bad differences are.
     pub severity: SeverityPlan,
+    /// What may be written off; `None` settles nothing.
+    pub settlement: Option<Settlement>,
     /// How much is kept of matches.
     pub evidence: Evidence,
     /// The language of the people's reports.

@@ -171,6 +171,7 @@ impl Resolver<'_> {
         let fees = self.fee_schedules();
         let sources = self.sources(&fees, &compared);
         let severity = self.severity(base_currency, &sources);
+        let settlement = self.settlement(base_currency);
         Some(Plan {
             job: job?.value,
             file: file.to_path_buf(),
@@ -187,6 +188,7 @@ impl Resolver<'_> {
             look_alikes,
             match_rate,
             severity,
+            settlement,
             evidence: evidence.unwrap_or(Evidence::References),
             language: language.unwrap_or(Language::English),
             alert_tier: alert_tier.unwrap_or(Some(Severity::P1)),

@@ -52,7 +52,7 @@ impl Resolver<'_> {
             ages.finish();
         }
         if let Some(codes) = section.section("base") {
-            plan.weights.of_code = self.tiers_of_codes(&codes);
+            plan.weights.of_code = Self::tiers_of_codes(&codes);
         }
         if let Some(count) = section.count("repeated_counterparty") {
             plan.weights.repeats = u32::try_from(count.value).unwrap_or(u32::MAX);
@@ -77,7 +77,7 @@ impl Resolver<'_> {
         steps
     }
 
-    fn tiers_of_codes(&self, section: &Section<'_>) -> BTreeMap<Code, Severity> {
+    fn tiers_of_codes(section: &Section<'_>) -> BTreeMap<Code, Severity> {
         let tiers: Vec<(&str, Severity)> = Severity::ALL.iter().map(|tier| (tier.word(), *tier)).collect();
         let codes: Vec<(&str, Code)> = Code::ALL.iter().map(|code| (code.word(), *code)).collect();
         let mut found = BTreeMap::new();

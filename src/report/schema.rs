@@ -21,6 +21,8 @@ pub const DIFFERENCES: TableSpec = TableSpec {
         "severity" Text "级别" "P0 to P3, INFO";
         "severity_reason" Text "级别原因" "why it has this tier: each step that counted";
         "flags" Text "附加标志" "other codes and notes that apply, separated by blanks";
+        "settlement" Text "核销" "SETTLED or OPEN; none where the job settles nothing";
+        "settlement_reason" Text "核销依据" "the rule that settled it, or why it was left open";
         "cash_effect" Text "现金影响" "SURPLUS, SHORTAGE or NONE";
         "cash_effect_zh" Text "长短款" "长款 or 短款";
         "cause" Text "原因" "why it arose, where that follows from the data";
@@ -64,7 +66,7 @@ pub const DIFFERENCES: TableSpec = TableSpec {
 };
 
 /// Columns of the differences that people get, in their order.
-pub const DIFFERENCES_FOR_PEOPLE: [&str; 25] = [
+pub const DIFFERENCES_FOR_PEOPLE: [&str; 27] = [
     "severity",
     "severity_reason",
     "label_zh",
@@ -87,10 +89,42 @@ pub const DIFFERENCES_FOR_PEOPLE: [&str; 25] = [
     "provider_txn_id",
     "explanation_zh",
     "explanation",
+    "settlement",
+    "settlement_reason",
     "ledger_rows",
     "statement_rows",
     "difference_id",
 ];
+
+/// The journal of what was settled: two lines for each difference, which balance.
+pub const SETTLEMENTS: TableSpec = TableSpec {
+    name: "settlements",
+    version: 1,
+    columns: columns! {
+        "journal_id" Text "凭证编号" "the same for the same difference under the same policy";
+        "line" Integer "分录" "1 is debited, 2 is credited";
+        "difference_id" Text "差异编号" "what it settles";
+        "business_date" Date "对账日" "the date of the run";
+        "code" Text "代码" "the code of the difference";
+        "rule" Text "规则" "the class of variance whose rule applied";
+        "source" Text "来源" "the statement's source";
+        "account" Text "账户" "the merchant account";
+        "ledger_account" Text "科目" "the account of the books";
+        "currency" Text "币种" "ISO 4217";
+        "exponent" Integer "小数位" "decimals between minor and major unit";
+        "debit_minor" Integer "借方（最小单位）" "debited, without sign";
+        "debit" Decimal "借方" "the same in major units";
+        "credit_minor" Integer "贷方（最小单位）" "credited, without sign";
+        "credit" Decimal "贷方" "the same in major units";
+        "before_minor" Integer "调整前（最小单位）" "amount, fee or net as the books expect it";
+        "before" Decimal "调整前" "the same in major units";
+        "after_minor" Integer "调整后（最小单位）" "amount, fee or net as the provider has it";
+        "after" Decimal "调整后" "the same in major units";
+        "policy_sha256" Text "策略校验和" "of everything the job says";
+        "ledger_rows" Text "平台行" "file:line of the ledger's record";
+        "statement_rows" Text "渠道行" "file:line of the statement's record";
+    },
+};
 
 /// One row per pair that agrees.
 pub const MATCHES: TableSpec = TableSpec {
@@ -182,7 +216,7 @@ pub const SUMMARY: TableSpec = TableSpec {
     name: "summary",
     version: 1,
     columns: columns! {
-        "section" Text "部分" "state, tie_out, records, codes, fees or sources";
+        "section" Text "部分" "state, tie_out, records, codes, fees, settled or sources";
         "source" Text "来源" "the statement's source, where the line is of one";
         "account" Text "账户" "the account, where the line is of one";
         "currency" Text "币种" "the currency, where the line is of one";
@@ -199,4 +233,4 @@ pub const SUMMARY: TableSpec = TableSpec {
 };
 
 /// All tables, in the order of the manifest.
-pub const ALL: [TableSpec; 6] = [DIFFERENCES, MATCHES, REJECTS, FINDINGS, INPUTS, SUMMARY];
+pub const ALL: [TableSpec; 7] = [DIFFERENCES, MATCHES, SETTLEMENTS, REJECTS, FINDINGS, INPUTS, SUMMARY];

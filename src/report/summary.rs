@@ -10,6 +10,7 @@ use tieout_kernel::outcome::{Outcome, State};
 use tieout_kernel::policy::Policy;
 use tieout_kernel::proof::Broken;
 use tieout_kernel::record::Book;
+use tieout_kernel::settle::Decision;
 
 use super::frame::Facts;
 use super::schema::SUMMARY;
@@ -125,6 +126,27 @@ pub struct CodeLine {
     pub fee_delta_minor: i64,
 }
 
+/// Differences of one code and currency that policy settled.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SettledLine {
+    /// The code.
+    pub code: String,
+    /// In English words.
+    pub label_en: String,
+    /// In Chinese words.
+    pub label_zh: String,
+    /// The currency.
+    pub currency: String,
+    /// Its decimals.
+    pub exponent: u8,
+    /// How many.
+    pub count: u64,
+    /// What we gained, without sign.
+    pub favourable_minor: i64,
+    /// What we lost, without sign.
+    pub adverse_minor: i64,
+}
+
 /// Records of one book and state.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct StateLine {
@@ -184,8 +206,10 @@ pub struct Summary {
     pub matched: u64,
     /// Groups that do not.
     pub differences: u64,
-    /// By code.
+    /// By code, without those that policy settled.
     pub codes: Vec<CodeLine>,
+    /// What policy settled, by code and currency.
+    pub settled: Vec<SettledLine>,
     /// By state.
     pub states: Vec<StateLine>,
     /// By source.
@@ -250,6 +274,7 @@ impl Parts<'_, '_> {
             matched: matched.map_or(0, |line| line.records),
             differences,
             codes,
+            settled: settled_lines(self.reconciled)?,
             states,
             sources: self.sources(),
             worst,
@@ -260,10 +285,8 @@ impl Parts<'_, '_> {
 
     /// Match rates and units gone wrong mean that the run misunderstands its inputs.
     fn withheld(&self) -> Option<String> {
-        let bad = |finding: &&Finding| {
-            finding.blocks || finding.code == Code::MatchRateCollapse || finding.code == Code::AmountScale
-        };
-        let mut codes: Vec<&str> = self.findings.iter().filter(bad).map(|finding| finding.code.word()).collect();
+        let bad = self.findings.iter().filter(|finding| finding.withholds());
+        let mut codes: Vec<&str> = bad.map(|finding| finding.code.word()).collect();
         codes.sort_unstable();
         codes.dedup();
         (!codes.is_empty()).then(|| format!("controls failed: {}", codes.join(", ")))
@@ -294,6 +317,7 @@ impl Parts<'_, '_> {
             let item = match outcome {
                 Outcome::Match { .. } => continue,
                 Outcome::Rest { state, .. } => state.word(),
+                Outcome::Difference(difference) if difference.is_settled() => State::Settled.word(),
                 Outcome::Difference(difference) => difference.code.word(),
             };
             for (at, (member, _)) in outcome.records().into_iter().enumerate() {
@@ -409,6 +433,9 @@ pub fn code_lines(reconciled: &Reconciled<'_>) -> Result<Vec<CodeLine>, Error> {
     let mut facts = Facts::<4, 4>::default();
     for outcome in &reconciled.outcomes {
         let Outcome::Difference(difference) = outcome else { continue };
+        if difference.is_settled() {
+            continue;
+        }
         let members = difference.ledger.iter().chain(&difference.statement);
         let Some(first) = members.map(|&at| &reconciled.records[at as usize]).next() else { continue };
         let figure = |total: Option<Total>| total.map_or(0, Total::get);
@@ -443,6 +470,35 @@ pub fn code_lines(reconciled: &Reconciled<'_>) -> Result<Vec<CodeLine>, Error> {
     facts.summed().into_iter().map(line).collect()
 }
 
+/// What policy settled.
+fn settled_lines(reconciled: &Reconciled<'_>) -> Result<Vec<SettledLine>, Error> {
+    let mut sums: BTreeMap<(Code, Currency), (u64, Total, Total)> = BTreeMap::new();
+    for outcome in &reconciled.outcomes {
+        if let Outcome::Difference(difference) = outcome
+            && let Some(Decision::Settled { delta, .. }) = difference.settlement
+            && let Some(&first) = difference.statement.first()
+        {
+            let currency = reconciled.records[first as usize].currency;
+            let (count, favourable, adverse) = sums.entry((difference.code, currency)).or_default();
+            *count += 1;
+            *(if delta > Total::ZERO { favourable } else { adverse }) += delta.magnitude();
+        }
+    }
+    let line = |((code, currency), (count, favourable, adverse)): ((Code, Currency), (u64, Total, Total))| {
+        Ok(SettledLine {
+            code: code.word().to_owned(),
+            label_en: code.label_en().to_owned(),
+            label_zh: code.label_zh().to_owned(),
+            currency: currency.code().to_owned(),
+            exponent: currency.exponent(),
+            count,
+            favourable_minor: narrow(favourable.get())?,
+            adverse_minor: narrow(adverse.get())?,
+        })
+    };
+    sums.into_iter().map(line).collect()
+}
+
 /// Statement records of a source that matched, of those that could have; `None` when none could. Where
 /// more of the ledger's records lack a partner than of the statement's, it is the ledger's that could.
 #[must_use]
@@ -458,7 +514,7 @@ pub fn match_rate(reconciled: &Reconciled<'_>, policy: &Policy, source: u16, rec
                 ledger_differs += u64::from(here && state == State::InDifference);
             } else if record.source == source {
                 match state {
-                    State::Matched => {}
+                    State::Matched | State::Settled => {}
                     State::InDifference | State::TimingPending => unmatched += 1,
                     State::Held
                     | State::NoMovement
@@ -556,6 +612,7 @@ pub const fn label(state: State) -> (&'static str, &'static str) {
         State::Filtered => ("left out by the job's filter", "作业过滤"),
         State::Replica => ("the same row again", "账单重复行"),
         State::Netted => ("undone on its own side", "同侧冲抵"),
+        State::Settled => ("settled by policy", "策略核销"),
         State::InDifference => ("in a difference", "差异"),
     }
 }
@@ -598,6 +655,7 @@ impl Summary {
             ..TableLine::default()
         }));
         self.codes.iter().for_each(|code| lines.extend(code.lines()));
+        self.settled.iter().for_each(|settled| lines.extend(settled.lines()));
         self.sources.iter().for_each(|source| lines.extend(source.lines()));
         let mut sheet = Sheet::new(SUMMARY);
         lines.iter().for_each(|line| self.put(&mut sheet, line));
@@ -682,6 +740,25 @@ impl CodeLine {
             lines.push(line("fees", self.fee_delta_minor, None));
         }
         lines
+    }
+}
+
+impl SettledLine {
+    fn lines(&self) -> Vec<TableLine<'_>> {
+        let line = |item, amount| TableLine {
+            section: "settled",
+            currency: &self.currency,
+            item,
+            label_en: &self.label_en,
+            label_zh: &self.label_zh,
+            amount: Some(amount),
+            ..TableLine::default()
+        };
+        vec![
+            TableLine { count: Some(self.count), ..line(&self.code, self.favourable_minor - self.adverse_minor) },
+            line("favourable", self.favourable_minor),
+            line("adverse", -self.adverse_minor),
+        ]
     }
 }
 

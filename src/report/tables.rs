@@ -20,6 +20,7 @@ use crate::finding::Finding;
 use crate::formats::Split;
 use crate::job::SeverityPlan;
 use crate::reconcile::Reconciled;
+use crate::settle;
 use crate::store::sha256;
 use crate::weigh;
 
@@ -35,24 +36,35 @@ pub struct Numbered<'o> {
     pub difference: &'o Difference,
 }
 
-/// Gives every difference its id and puts them in order: the most urgent first, then by code and id.
+/// The id of every difference and the position of its outcome, in order of the ids.
 #[must_use]
-pub fn numbered<'o>(job: &str, reconciled: &'o Reconciled<'_>) -> Vec<Numbered<'o>> {
-    let mut groups: HashMap<String, Vec<&'o Difference>> = HashMap::new();
-    for outcome in &reconciled.outcomes {
+pub fn identified(job: &str, reconciled: &Reconciled<'_>) -> Vec<(String, usize)> {
+    let mut groups: HashMap<String, Vec<(usize, &Difference)>> = HashMap::new();
+    for (at, outcome) in reconciled.outcomes.iter().enumerate() {
         if let Outcome::Difference(difference) = outcome {
-            groups.entry(identity(job, difference, &reconciled.records)).or_default().push(difference);
+            groups.entry(identity(job, difference, &reconciled.records)).or_default().push((at, difference));
         }
     }
-    let mut all: Vec<Numbered<'o>> = Vec::new();
+    let mut all = Vec::new();
     for (base, mut differences) in groups {
         // Groups that share their number, or have none, are told apart by their occurrence; what their
         // rows say decides which is the first, so the order of the input does not.
-        differences.sort_by_cached_key(|difference| contents(difference, &reconciled.records));
+        differences.sort_by_cached_key(|(_, difference)| contents(difference, &reconciled.records));
         let numbered = (0_u32..).zip(differences);
-        all.extend(
-            numbered.map(|(occurrence, difference)| Numbered { id: difference_id(&base, occurrence), difference }),
-        );
+        all.extend(numbered.map(|(occurrence, (at, _))| (difference_id(&base, occurrence), at)));
+    }
+    all.par_sort();
+    all
+}
+
+/// The differences in the order in which people read them: the most urgent first, then by code and id.
+#[must_use]
+pub fn numbered<'o>(ids: &[(String, usize)], reconciled: &'o Reconciled<'_>) -> Vec<Numbered<'o>> {
+    let mut all: Vec<Numbered<'o>> = Vec::with_capacity(ids.len());
+    for (id, at) in ids {
+        if let Outcome::Difference(difference) = &reconciled.outcomes[*at] {
+            all.push(Numbered { id: id.clone(), difference });
+        }
     }
     all.par_sort_by(|a, b| {
         let key = |one: &Numbered<'_>| (one.difference.severity, one.difference.code);
@@ -113,7 +125,8 @@ impl Tables<'_, '_> {
     }
 
     /// `file:line` of some records.
-    fn rows(&self, members: &[u32]) -> Option<String> {
+    #[must_use]
+    pub fn rows(&self, members: &[u32]) -> Option<String> {
         let name = |&at: &u32| {
             let stored = self.residue.stored(at as usize);
             format!("{}:{}", self.night.files[stored.file].open.name, stored.line)
@@ -171,6 +184,7 @@ impl Tables<'_, '_> {
         let (en, zh) = explain(difference, &self.reconciled.records);
         let effect = difference.cash_effect();
         let party = any(|record| record.counterparty.is_some()).and_then(|record| record.counterparty).map(masked);
+        let (settlement, settlement_reason) = settle::in_words(difference);
         let base = self.severity.map(|plan| plan.weights.base_currency);
         let reason =
             self.severity.and_then(|plan| weigh::in_words(difference, plan.weights.base_currency, &plan.overrides));
@@ -183,6 +197,8 @@ impl Tables<'_, '_> {
             .text(Some(difference.severity.word()))
             .text(reason.as_deref())
             .text(flags.as_deref())
+            .text(settlement)
+            .text(settlement_reason)
             .text(Some(effect.word()))
             .text(Some(effect.label_zh()).filter(|_| effect != CashEffect::None))
             .text(Some(difference.cause.word()))

@@ -31,6 +31,7 @@ pub fn page(summary: &Summary, language: Language) -> String {
         ));
     }
     words.codes(summary, &mut page);
+    words.settled(summary, &mut page);
     words.findings(&summary.findings, &mut page);
     page.line("");
     page.line(&words.standing(summary));
@@ -147,6 +148,33 @@ impl Words {
             ]);
         }
         page.columns(&rows, &[0, 1, 2, 6]);
+    }
+
+    fn settled(&self, summary: &Summary, page: &mut Page) {
+        if summary.settled.is_empty() {
+            return;
+        }
+        page.line("");
+        page.line(&self.say("Settled by policy", "策略核销"));
+        let mut rows = vec![vec![
+            self.say("code", "代码"),
+            String::new(),
+            self.say("count", "笔数"),
+            self.say("gained", "收益"),
+            self.say("lost", "损失"),
+            String::new(),
+        ]];
+        for line in &summary.settled {
+            rows.push(vec![
+                line.code.clone(),
+                if self.chinese { line.label_zh.clone() } else { line.label_en.clone() },
+                grouped(i128::from(line.count), 0),
+                grouped(i128::from(line.favourable_minor), line.exponent),
+                grouped(i128::from(line.adverse_minor), line.exponent),
+                line.currency.clone(),
+            ]);
+        }
+        page.columns(&rows, &[0, 1, 5]);
     }
 
     fn findings(&self, findings: &[Finding], page: &mut Page) {

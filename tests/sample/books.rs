@@ -86,6 +86,13 @@ impl Books {
         self.plant("difference", code, number, story);
     }
 
+    /// Notes a pair whose difference the policy writes off.
+    pub fn settles(&mut self, code: &str, number: &str, story: &str) {
+        self.end("ledger", "MATCHED_WITH_VARIANCE", 1);
+        self.end("statement", "MATCHED_WITH_VARIANCE", 1);
+        self.plant("difference", code, number, story);
+    }
+
     /// Notes anything else.
     pub fn plant(&mut self, what: &'static str, code: &str, number: &str, story: &str) {
         self.planted.push(Planted {

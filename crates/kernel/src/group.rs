@@ -373,6 +373,7 @@ pub fn describe(
         reasons: Vec::new(),
         at_risk_base: None,
         age: None,
+        settlement: None,
         cause: code.cause(),
     };
     difference.at_risk = at_risk(records, &difference, &hits);

@@ -10,6 +10,7 @@
 //!  Record ─ pass::run(K1…K4) ─┴▶ group ─ pair ─ classify ─▶ Outcome
 //!        └─ single::conclude ───────────────────────────▶ Outcome
 //!  Outcome ─ severity ──────────────────────────────────▶ tier, and why
+//!  Outcome ─ settle ────────────────────────────────────▶ journal, or why not
 //!  Outcome ─ proof ─▶ every record once, every cent in one place
 //! ```
 //!
@@ -40,5 +41,6 @@ pub mod pass;
 pub mod policy;
 pub mod proof;
 pub mod record;
+pub mod settle;
 pub mod severity;
 pub mod single;

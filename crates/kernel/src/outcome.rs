@@ -4,6 +4,7 @@ use crate::code::{CashEffect, Cause, Code, Codes, Severity};
 use crate::key::Pass;
 use crate::money::Total;
 use crate::record::{Notes, words};
+use crate::settle::Decision;
 use crate::severity::Reason;
 
 words! {
@@ -33,6 +34,8 @@ words! {
         Replica => "REPLICA_ROW",
         /// Undone on its own side.
         Netted => "NETTED",
+        /// Both sides agree but for a variance that policy settled.
+        Settled => "MATCHED_WITH_VARIANCE",
         /// Part of a difference.
         InDifference => "IN_DIFFERENCE",
     }
@@ -71,11 +74,19 @@ pub struct Difference {
     pub at_risk_base: Option<Total>,
     /// Business days for which it has been open; `None` before it is weighed.
     pub age: Option<u32>,
+    /// Whether it was settled, or why not; `None` where the job settles nothing.
+    pub settlement: Option<Decision>,
     /// Why, where it follows from the data.
     pub cause: Cause,
 }
 
 impl Difference {
+    /// Whether policy wrote it off.
+    #[must_use]
+    pub const fn is_settled(&self) -> bool {
+        matches!(self.settlement, Some(Decision::Settled { .. }))
+    }
+
     /// 长款, 短款 or neither: the sign of the exposure, for fee codes that of the fee.
     #[must_use]
     pub fn cash_effect(&self) -> CashEffect {
@@ -129,7 +140,8 @@ impl Outcome {
             Self::Rest { record, state, .. } => vec![(*record, *state)],
             Self::Difference(difference) => {
                 let members = difference.ledger.iter().chain(&difference.statement);
-                members.map(|&record| (record, State::InDifference)).collect()
+                let state = if difference.is_settled() { State::Settled } else { State::InDifference };
+                members.map(|&record| (record, state)).collect()
             }
         }
     }

@@ -192,19 +192,15 @@ fn reasons(
     if own.is_none() {
         step(Reason::Case(difference.severity), &mut tier);
     }
-    match difference.at_risk_base {
-        Some(amount) => {
-            if let Some((of_amount, _)) = weights.by_amount.iter().find(|(_, from)| amount >= *from) {
-                step(Reason::Amount(*of_amount, amount), &mut tier);
-            }
+    if let Some(amount) = difference.at_risk_base {
+        if let Some((of_amount, _)) = weights.by_amount.iter().find(|(_, from)| amount >= *from) {
+            step(Reason::Amount(*of_amount, amount), &mut tier);
         }
-        None => {
-            let without = members()
-                .map(|record| record.currency)
-                .find(|currency| *currency != weights.base_currency && !weights.rates.0.contains_key(currency));
-            if let Some(currency) = without {
-                step(Reason::NoRate(Severity::P1, currency), &mut tier);
-            }
+    } else {
+        let has_rate =
+            |currency: Currency| currency == weights.base_currency || weights.rates.0.contains_key(&currency);
+        if let Some(currency) = members().map(|record| record.currency).find(|&currency| !has_rate(currency)) {
+            step(Reason::NoRate(Severity::P1, currency), &mut tier);
         }
     }
     let age = difference.age.unwrap_or(0);

@@ -7,5 +7,6 @@ mod laws;
 mod life;
 mod lone;
 mod oracle;
+mod settle;
 mod severity;
 mod table;
