@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use crate::support::{Workspace, output, project, stderr, stdout, tieout, updating};
+use crate::support::{Workspace, output, project, run_job, stderr, stdout, tieout, updating};
 
 const DATE: &str = "2026-11-20";
 
@@ -55,6 +55,127 @@ fn a_run_told_to_programs_is_one_line() {
     let again: serde_json::Value = serde_json::from_str(&stdout(&output(&arguments))).unwrap();
     assert_eq!(again["already_published"], true);
     assert_eq!((&again["published_to"], &again["tie_outs"]), (&first["published_to"], &first["tie_outs"]));
+}
+
+#[test]
+fn the_line_for_programs_is_the_last_and_fits_what_schedulers_keep() {
+    let workspace = Workspace::of_project();
+    let file = workspace.path("summary.json");
+    let job = workspace.job("shop");
+    let arguments = ["run", job.to_str().unwrap(), "--date", DATE, "--json", "--summary-file", file.to_str().unwrap()];
+    let line = stdout(&output(&arguments));
+    assert!(line.len() <= 4_096, "{} bytes", line.len());
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), line);
+    let told: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!((&told["settled"], &told["differences"]), (&1.into(), &33.into()));
+    let codes = told["codes"].as_array().unwrap();
+    assert_eq!(codes[0]["severity"], "P0");
+    // Nothing goes without being counted.
+    let whole = workspace.published("shop", DATE).summary();
+    let all = whole["codes"].as_array().unwrap().len() + whole["tie_outs"].as_array().unwrap().len();
+    let kept = codes.len() + told["tie_outs"].as_array().unwrap().len();
+    assert_eq!(kept as u64 + told["left_off"].as_u64().unwrap(), all as u64);
+}
+
+#[test]
+fn a_quiet_run_that_needs_nobody_says_nothing_and_one_that_does_says_it() {
+    let workspace = Workspace::of_project();
+    let job = workspace.job("shop");
+    let quiet = output(&["run", job.to_str().unwrap(), "--date", DATE, "--quiet"]);
+    assert_eq!((quiet.status.code(), stdout(&quiet).as_str(), stderr(&quiet).as_str()), (Some(0), "", ""));
+    let text = std::fs::read_to_string(workspace.path("jobs/policy/china.toml")).unwrap();
+    workspace.write("jobs/policy/china.toml", text.replace("alert_tier = \"never\"", "alert_tier = \"P0\""));
+    let loud = output(&["run", job.to_str().unwrap(), "--date", DATE, "--quiet"]);
+    assert_eq!(loud.status.code(), Some(10));
+    assert!(stdout(&loud).ends_with("33 differences\n"), "{}", stdout(&loud));
+}
+
+#[test]
+fn a_job_that_fails_stops_its_own_later_dates_and_no_other_job() {
+    let workspace = Workspace::of_project();
+    let broken = workspace.write("jobs/broken.toml", "job = \"broken\"\n");
+    let (shop, acme) = (workspace.job("shop"), workspace.job("acme"));
+    let jobs = [broken.to_str().unwrap(), shop.to_str().unwrap(), acme.to_str().unwrap()];
+    let arguments = [&["run"], &jobs[..], &["--from", DATE, "--to", "2026-11-21", "--json"]].concat();
+    let told = output(&arguments);
+    let lines: Vec<serde_json::Value> = stdout(&told).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let last = lines.last().unwrap();
+    assert_eq!(last["schema"], "tieout.runs/1");
+    let runs: Vec<(String, String, u64)> = last["runs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|run| (text(&run["job"]), text(&run["date"]), run["exit_code"].as_u64().unwrap()))
+        .collect();
+    let name = |path: &str, date: &str, code| (path.to_owned(), date.to_owned(), code);
+    // The sample has no second day: its files may still come, or count as missing, by the clock.
+    assert_eq!(runs[0], name(jobs[0], DATE, 2));
+    assert_eq!(runs[1], name("shop", DATE, 0));
+    assert_eq!((runs[2].1.as_str(), runs.len()), ("2026-11-21", 5));
+    assert_eq!(runs[3], name("acme", DATE, 0));
+    assert_eq!(told.status.code(), Some(2), "what is broken comes before what is late");
+    let came_through = runs.iter().filter(|(_, _, code)| [0, 10, 21].contains(code)).count();
+    assert_eq!(lines.len(), came_through + 1, "a line for each run that came through, and the last");
+    assert!(stderr(&told).contains("does not say `output`"), "{}", stderr(&told));
+}
+
+fn text(value: &serde_json::Value) -> String {
+    value.as_str().unwrap().to_owned()
+}
+
+#[test]
+fn dates_of_a_range_are_checked() {
+    let job = project("jobs/shop.toml");
+    let job = job.to_str().unwrap();
+    for (arguments, says) in [
+        (vec!["run", job, "--from", "2026-11-21", "--to", "2026-11-20"], "is before --from"),
+        (vec!["run", job, "--date", DATE, "--from", DATE, "--to", DATE], "cannot be used with"),
+        (vec!["run", job], "--date <DATE>"),
+        (vec!["run", job, "--from", "yesterday", "--to", DATE], "not a date"),
+    ] {
+        let told = output(&arguments);
+        assert_eq!(told.status.code(), Some(2));
+        assert!(stderr(&told).contains(says), "{says}: {}", stderr(&told));
+    }
+}
+
+#[test]
+fn a_sensor_waits_with_its_own_code_until_the_inputs_are_there() {
+    let workspace = Workspace::of_project();
+    let job = workspace.job("shop");
+    let ready = |date: &str| output(&["ready", job.to_str().unwrap(), "--date", date]);
+    let there = ready(DATE);
+    assert_eq!((there.status.code(), stdout(&there).as_str()), (Some(0), "ready: 3 files of 2026-11-20\n"));
+    let far = ready("2099-01-01");
+    assert_eq!(far.status.code(), Some(75));
+    assert!(stdout(&far).starts_with("not yet: source `ledger` has no file yet"), "{}", stdout(&far));
+    // Long past its deadline a statement is missing: a run would say so, and waiting would not help.
+    let late = ready("2026-10-20");
+    assert_eq!(late.status.code(), Some(0));
+    assert!(stderr(&late).contains("STATEMENT_MISSING alipay"), "{}", stderr(&late));
+    assert!(!workspace.path("out").exists());
+}
+
+#[test]
+fn published_tables_are_described_column_by_column() {
+    let lines = stdout(&output(&["schema", "--json"]));
+    let workspace = Workspace::of_project();
+    run_job(&workspace.job("shop"), DATE);
+    let published = workspace.published("shop", DATE);
+    let mut count = 0;
+    for line in lines.lines() {
+        let table: serde_json::Value = serde_json::from_str(line).unwrap();
+        let described: Vec<String> =
+            table["columns"].as_array().unwrap().iter().map(|column| text(&column["name"])).collect();
+        assert_eq!(described, published.columns(&text(&table["table"])), "{}", table["table"]);
+        count += 1;
+    }
+    assert!(count >= 7);
+    let one = stdout(&output(&["schema", "settlements"]));
+    assert!(one.starts_with("settlements (version 1)\n") && one.contains("ledger_account"), "{one}");
+    let none = output(&["schema", "setlements"]);
+    assert_eq!(none.status.code(), Some(2));
+    assert!(stderr(&none).contains("there is no table `setlements`"));
 }
 
 #[test]

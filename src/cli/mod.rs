@@ -4,7 +4,9 @@ mod check;
 mod compare;
 mod console;
 mod formats;
+mod ready;
 mod run;
+mod schema;
 mod sniff;
 
 use std::ffi::OsString;
@@ -30,7 +32,8 @@ const INPUTS_INVALID: u8 = 21;
                   accounted for.",
     after_help = "Exit codes: 0 done, nothing needs a person · 2 usage or job file · 10 published, differences need people · \
                   20 inputs not there yet · 21 inputs invalid, see findings · 22 inputs changed while read · 30 another run \
-                  won · 40 store unavailable · 41 access refused · 42 commit unknown · 50 a limit was reached · 70 a proof failed",
+                  won · 40 store unavailable · 41 access refused · 42 commit unknown · 50 a limit was reached · 70 a proof failed · \
+                  75 not ready yet",
     max_term_width = 110
 )]
 struct Arguments {
@@ -42,6 +45,8 @@ struct Arguments {
 enum Command {
     /// Reconcile a job on a business date and publish the result
     Run(run::Arguments),
+    /// Say whether the inputs of a date are there and can be read: exit code 75 when not yet
+    Ready(ready::Arguments),
     /// Check job files without running them: every mistake with its line and a suggestion
     Check(check::Arguments),
     /// Recognise statement files by their content and say what they hold and whether their totals tie
@@ -50,6 +55,8 @@ enum Command {
     Compare(compare::Arguments),
     /// List the formats that can be read
     Formats(formats::Arguments),
+    /// Describe the published tables: columns, types and meanings
+    Schema(schema::Arguments),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -80,6 +87,8 @@ impl Command {
     fn run(self) -> Result<u8, Error> {
         match self {
             Self::Run(arguments) => arguments.run(),
+            Self::Ready(arguments) => arguments.run(),
+            Self::Schema(arguments) => arguments.run(),
             Self::Check(arguments) => arguments.run(),
             Self::Sniff(arguments) => arguments.run(),
             Self::Compare(arguments) => arguments.run(),
@@ -104,6 +113,12 @@ fn use_threads(threads: Option<usize>) -> Result<(), Error> {
         .num_threads(threads)
         .build_global()
         .map_err(|e| Error::usage(format!("--threads: {e}"), "leave it out"))
+}
+
+/// A date of the command line.
+fn date_of(option: &str, text: &str) -> Result<jiff::civil::Date, Error> {
+    jiff::civil::Date::strptime("%Y-%m-%d", text)
+        .map_err(|_| Error::usage(format!("{option} {text}: not a date"), format!("write {option} 2026-11-20")))
 }
 
 fn store() -> Result<Store, Error> {

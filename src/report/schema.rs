@@ -11,7 +11,7 @@ macro_rules! columns {
 /// One row per group that does not agree.
 pub const DIFFERENCES: TableSpec = TableSpec {
     name: "differences",
-    version: 1,
+    version: 2,
     columns: columns! {
         "difference_id" Text "差异编号" "the same for the same group on every run and every day";
         "business_date" Date "对账日" "the date of the run";
@@ -214,7 +214,7 @@ pub const INPUTS: TableSpec = TableSpec {
 /// The first page, line by line.
 pub const SUMMARY: TableSpec = TableSpec {
     name: "summary",
-    version: 1,
+    version: 2,
     columns: columns! {
         "section" Text "部分" "state, tie_out, records, codes, fees, settled or sources";
         "source" Text "来源" "the statement's source, where the line is of one";

@@ -39,6 +39,21 @@ pub enum Holds {
     Boolean,
 }
 
+impl Holds {
+    /// The Parquet type it has.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Integer => "int64",
+            Self::Decimal => "decimal(38,4)",
+            Self::Date => "date",
+            Self::Instant => "timestamp(us, UTC)",
+            Self::Boolean => "boolean",
+        }
+    }
+}
+
 /// One column of a published table.
 #[derive(Clone, Copy, Debug)]
 pub struct Spec {

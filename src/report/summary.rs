@@ -209,6 +209,7 @@ pub struct Summary {
     /// By code, without those that policy settled.
     pub codes: Vec<CodeLine>,
     /// What policy settled, by code and currency.
+    #[serde(default)]
     pub settled: Vec<SettledLine>,
     /// By state.
     pub states: Vec<StateLine>,
@@ -265,7 +266,7 @@ impl Parts<'_, '_> {
         let worst =
             tiers.chain(self.findings.iter().map(|finding| finding.severity)).min().map(|tier| tier.word().to_owned());
         Ok(Summary {
-            schema: "tieout.summary/1".to_owned(),
+            schema: "tieout.summary/2".to_owned(),
             job: self.job.to_owned(),
             date: self.date.to_owned(),
             run_id: self.run_id.to_owned(),

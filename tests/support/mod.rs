@@ -153,6 +153,12 @@ impl Published {
         reader.records().map(|record| row(record.unwrap())).collect()
     }
 
+    /// The columns of a table, as its machine CSV has them.
+    pub fn columns(&self, name: &str) -> Vec<String> {
+        let mut reader = csv::Reader::from_path(self.folder.join(format!("{name}.csv"))).unwrap();
+        reader.headers().unwrap().iter().map(str::to_owned).collect()
+    }
+
     /// The first page.
     pub fn summary(&self) -> serde_json::Value {
         serde_json::from_slice(&std::fs::read(self.folder.join("summary.json")).unwrap()).unwrap()
