@@ -65,9 +65,10 @@ pub fn run(store: &Store, plan: &Plan, date: civil::Date, options: &Options) -> 
     reconcile::mark(&mut records, &agreed, night.seed);
     let mut reconciled = reconcile::reconcile(records, &policy, &statement_rows(&night, &scan))?;
     findings.extend(of_the_run(plan, &night, &scan, &reconciled));
-    weigh::apply(plan, &policy, &rates, &night, &residue, &mut reconciled);
     let ids = tables::identified(&plan.job, &reconciled);
     findings.extend(settle::apply(plan, &rates, &scan, &night, &mut reconciled, &ids, &findings));
+    // What was settled is nobody's difference any more, so it is weighed last.
+    weigh::apply(plan, &policy, &rates, &night, &residue, &mut reconciled);
     reconciled.close()?;
     prove(&night, &scan, &mut reconciled)?;
     in_order(&mut findings);

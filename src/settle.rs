@@ -6,7 +6,7 @@ use tieout_kernel::code::Code;
 use tieout_kernel::money::{Minor, Total};
 use tieout_kernel::outcome::{Difference, Outcome};
 use tieout_kernel::record::{Book, Status};
-use tieout_kernel::settle::{Class, Decision, Drift, Line, Settlement, journal, settle};
+use tieout_kernel::settle::{Class, Decision, Drift, Line, Settlement, drifts, journal, settle};
 
 use crate::agree::Scan;
 use crate::error::Error;
@@ -32,19 +32,22 @@ pub fn apply(
     ids: &[(String, usize)],
     findings: &[Finding],
 ) -> Vec<Finding> {
-    let Some(settlement) = &plan.settlement else { return Vec::new() };
+    let Some(settlement) = &plan.settlement else {
+        let found = drifts(&reconciled.records, &reconciled.outcomes);
+        return found.iter().map(|drift| finding(plan, drift)).collect();
+    };
     let order: Vec<usize> = ids.iter().map(|(_, at)| *at).collect();
     let volume = matched_volume(settlement, rates, scan, night, reconciled);
     let withheld = findings.iter().any(Finding::withholds);
     let (records, outcomes) = (&reconciled.records, &mut reconciled.outcomes);
-    let drifts = settle(records, outcomes, &order, settlement, &rates.rates, &volume, withheld);
-    drifts.iter().map(|drift| finding(plan, drift)).collect()
+    let found = settle(records, outcomes, &order, settlement, &rates.rates, &volume, withheld);
+    found.iter().map(|drift| finding(plan, drift)).collect()
 }
 
 fn finding(plan: &Plan, drift: &Drift) -> Finding {
     let more = drift.positive.max(drift.count - drift.positive);
     let message = format!(
-        "{more} of {} {} variances of {} in {} go one way and come to {}: none of them is settled",
+        "{more} of {} {} variances of {} in {} go one way and come to {}; nothing of the kind is settled",
         drift.count,
         drift.class,
         drift.kind,
@@ -115,7 +118,8 @@ fn put(
     number: i64,
     line: &Line<'_>,
 ) {
-    let Some(Decision::Settled { class, .. }) = difference.settlement else { return };
+    let Some(Decision::Settled { class, delta }) = difference.settlement else { return };
+    let Some(settlement) = &plan.settlement else { return };
     let records = &tables.reconciled.records;
     let (ours, theirs) = (difference.ledger[0], difference.statement[0]);
     let (ledger, statement) = (&records[ours as usize], &records[theirs as usize]);
@@ -127,9 +131,8 @@ fn put(
         Class::Fee => statement.fee.unwrap_or(Minor::ZERO).into(),
         Class::Net => statement.net.unwrap_or(Minor::ZERO).into(),
     };
-    let delta = if let Some(Decision::Settled { delta, .. }) = difference.settlement { delta } else { Total::ZERO };
     sheet
-        .text(Some(&journal_id(id, &plan.policy_hash)))
+        .text(Some(&journal_id(id, settlement)))
         .integer(Some(number))
         .text(Some(id))
         .date(tables.day)
@@ -150,9 +153,10 @@ fn put(
         .end_row();
 }
 
-/// The same for the same difference under the same policy, so that running again never posts twice.
-fn journal_id(difference_id: &str, policy_hash: &str) -> String {
-    format!("J{}", &sha256(format!("{difference_id}\u{1f}{policy_hash}").as_bytes())[..32])
+/// The same for the same difference under the same settlement policy, so that running again never posts
+/// twice; what a job says of reports or tiers is no reason for another entry.
+fn journal_id(difference_id: &str, settlement: &Settlement) -> String {
+    format!("J{}", &sha256(format!("{difference_id}\u{1f}{settlement:?}").as_bytes())[..32])
 }
 
 /// Whether and why a difference was settled or not, for its table.

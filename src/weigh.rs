@@ -58,6 +58,9 @@ pub fn read_rates(store: &Store, plan: &Plan, date: civil::Date) -> Result<RateF
         let parts = Exact::parse(rate.trim(), Notation::default()).ok();
         let parts = parts.and_then(|exact| exact.at_scale(9, Rounding::Refuse)).filter(|parts| *parts > 0);
         let parts = parts.ok_or_else(|| wrong(at + 1, format!("`{rate}` is no rate: above 0, up to 9 decimals")))?;
+        if currency == plan.base_currency && parts != 1_000_000_000 {
+            return Err(wrong(at + 1, format!("`{code}` is the base currency, and one of it is worth one of it")));
+        }
         if rates.insert(currency, parts).is_some() {
             return Err(wrong(at + 1, format!("`{code}` is there twice")));
         }
@@ -113,8 +116,10 @@ impl Facts<'_, '_> {
         let text = |text: &str| Value::Text(text.to_owned());
         let total = |total: Option<Total>| total.map_or(Value::Null, |total| Value::integer(total.get()));
         let difference = self.difference;
-        let members = || difference.statement.iter().chain(&difference.ledger).map(|&at| &self.records[at as usize]);
+        // The ledger's record first, as in the table of differences.
+        let members = || difference.ledger.iter().chain(&difference.statement).map(|&at| &self.records[at as usize]);
         let first = members().next();
+        let of_statement = difference.statement.first().map(|&at| &self.records[at as usize]).or(first);
         let number = |field: fn(&Record<'_>) -> Option<String>| {
             members().find_map(|record| field(record)).map_or(Value::Null, Value::Text)
         };
@@ -122,7 +127,7 @@ impl Facts<'_, '_> {
             "code" => text(difference.code.word()),
             "family" => Value::Text(difference.code.family().to_string()),
             "severity" => text(difference.severity.word()),
-            "source" => first.map_or(Value::Null, |record| text(&self.policy.source(record.source).name)),
+            "source" => of_statement.map_or(Value::Null, |record| text(&self.policy.source(record.source).name)),
             "account" => first.map_or(Value::Null, |record| text(record.account)),
             "kind" => first.map_or(Value::Null, |record| text(record.kind.word())),
             "currency" => first.map_or(Value::Null, |record| text(record.currency.code())),
@@ -162,6 +167,7 @@ pub fn in_words(difference: &Difference, base: Currency, overrides: &[Override])
         let what = match reason {
             Reason::Code(_) => "the code".to_owned(),
             Reason::Case(_) => "this case of the code".to_owned(),
+            Reason::Flag(_, code) => format!("also {code}"),
             Reason::Amount(_, amount) => {
                 format!("{} {} at risk", base.code(), decimal_text(amount.get(), base.exponent()))
             }

@@ -179,6 +179,56 @@ fn published_tables_are_described_column_by_column() {
 }
 
 #[test]
+fn a_currency_with_decimals_of_its_own_is_told_alike_on_every_page() {
+    let workspace = Workspace::new();
+    let job = std::fs::read_to_string(project("tests/cases/two_sources_read_one_file/job.toml")).unwrap();
+    let (head, tail) = job.split_once("[[source]]\nname = \"south\"").unwrap();
+    assert!(tail.contains("place"));
+    let head = head.replace("base_currency = \"CNY\"", "base_currency = \"KWD\"\ncurrencies = { KWD = 2 }");
+    let job = workspace.write("job.toml", head);
+    workspace.write(
+        "ledger.csv",
+        "no,order,kind,amount,currency,status,account,at\nA1,A1,PAYMENT,50.00,KWD,SUCCESS,N,2026-11-20 10:00:00\n",
+    );
+    workspace.write(
+        "psp.csv",
+        "order,kind,amount,currency,status,at,id,store\nA1,PAYMENT,51.00,KWD,SUCCESS,2026-11-20 10:00:00,T1,north\n",
+    );
+    let page = stdout(&output(&["run", job.to_str().unwrap(), "--date", DATE]));
+    assert!(page.contains("51.00") && page.contains("1.00"), "{page}");
+    let published = crate::support::Published::current(&workspace.path("out"), "case", DATE).unwrap();
+    let line = published.table("summary").into_iter().find(|row| row["item"] == "difference").unwrap();
+    assert_eq!((line["amount_minor"].as_str(), line["amount"].as_str()), ("100", "1.0000"));
+    assert_eq!(published.table("differences")[0]["exposure"], "1.0000");
+}
+
+#[test]
+fn rates_that_contradict_the_base_currency_are_refused_with_their_line() {
+    let workspace = Workspace::new();
+    for name in ["job.toml", "ledger.csv", "psp.csv"] {
+        let path = project("tests/cases/how_bad_each_difference_is").join(name);
+        workspace.write(name, std::fs::read(path).unwrap());
+    }
+    let job = workspace.path("job.toml");
+    let run = || output(&["run", job.to_str().unwrap(), "--date", DATE]);
+    let missing = run();
+    assert_eq!(missing.status.code(), Some(20));
+    assert!(stderr(&missing).contains("the rates are not there yet"), "{}", stderr(&missing));
+    for (text, says) in [
+        ("currency,rate\nUSD,1\nCNY,7.1\n", ":3: `CNY` is the base currency"),
+        ("currency,rate\nUSD,0\n", ":2: `0` is no rate"),
+        ("currency,rate\nUSD,7\nUSD,7\n", ":3: `USD` is there twice"),
+        ("currency,rate\nDOLLAR,7\n", ":2: `DOLLAR` is no currency code"),
+        ("code;rate\n", ":1: the header is `code;rate`"),
+    ] {
+        workspace.write("rates-2026-11-20.csv", text);
+        let told = run();
+        assert_eq!(told.status.code(), Some(21), "{text}");
+        assert!(stderr(&told).contains(says), "{says}: {}", stderr(&told));
+    }
+}
+
+#[test]
 fn a_dry_run_shows_everything_and_writes_nothing() {
     let workspace = Workspace::of_project();
     let job = workspace.job("shop");

@@ -397,6 +397,7 @@ impl<'n> Section<'n> {
             let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
             let hint = match closest(&text.value, known.iter().copied()) {
                 Some(close) => format!("did you mean `{close}`?"),
+                None if known.len() > 30 => format!("one of {} names, such as {}", known.len(), known[..3].join(", ")),
                 None => format!("one of {}", known.join(", ")),
             };
             self.complain(&text.at, format!("`{}` is not known here", text.value), hint);

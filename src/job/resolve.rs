@@ -171,7 +171,7 @@ impl Resolver<'_> {
         let fees = self.fee_schedules();
         let sources = self.sources(&fees, &compared);
         let severity = self.severity(base_currency, &sources);
-        let settlement = self.settlement(base_currency);
+        let settlement = self.settlement(base_currency, tolerances);
         Some(Plan {
             job: job?.value,
             file: file.to_path_buf(),

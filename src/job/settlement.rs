@@ -6,6 +6,7 @@ use tieout_kernel::code::Code;
 use tieout_kernel::currency::Currency;
 use tieout_kernel::fee::Rate;
 use tieout_kernel::money::{Minor, Total};
+use tieout_kernel::policy::Tolerances;
 use tieout_kernel::settle::{Cap, Class, Rule, Settlement};
 
 use super::document::Section;
@@ -13,14 +14,18 @@ use super::resolve::Resolver;
 
 impl Resolver<'_> {
     /// Without the section nothing is settled.
-    pub(super) fn settlement(&self, base: Option<Currency>) -> Option<Settlement> {
+    pub(super) fn settlement(&self, base: Option<Currency>, tolerances: Tolerances) -> Option<Settlement> {
         let section = self.root.section("settlement")?;
         let clearing = section.needed_text("clearing", "the account of the books that stands for the provider");
+        if let Some(account) = clearing.as_ref().filter(|account| account.value.trim().is_empty()) {
+            self.complain(&account.at, "an account has a name", "a number or name of the chart of accounts");
+        }
         let mut rules = BTreeMap::new();
         for &class in Class::ALL {
             if let Some(own) = section.section(class.word()) {
                 rules.extend(
-                    self.rule(own, class, clearing.as_ref().map(|text| text.value.as_str())).map(|rule| (class, rule)),
+                    self.rule(own, class, clearing.as_ref().map(|text| text.value.as_str()), tolerances)
+                        .map(|rule| (class, rule)),
                 );
             }
         }
@@ -55,7 +60,7 @@ impl Resolver<'_> {
         Some(Settlement { rules, clearing: clearing?.value, adverse, favourable, base_currency: base? })
     }
 
-    fn rule(&self, section: Section<'_>, class: Class, clearing: Option<&str>) -> Option<Rule> {
+    fn rule(&self, section: Section<'_>, class: Class, clearing: Option<&str>, tolerances: Tolerances) -> Option<Rule> {
         let one = Minor::new(1).unwrap_or(Minor::ZERO);
         let (absolute, share) = match class {
             Class::Rounding => (one, None),
@@ -67,10 +72,23 @@ impl Resolver<'_> {
         let gain = section.needed_text("gain", "the account that is credited when we have more than the books say");
         let loss = section.needed_text("loss", "the account that is debited when we have less than the books say");
         for account in [&gain, &loss].into_iter().flatten() {
-            if clearing == Some(account.value.as_str()) {
+            if account.value.trim().is_empty() {
+                self.complain(&account.at, "an account has a name", "a number or name of the chart of accounts");
+            }
+            if clearing.map(str::trim) == Some(account.value.trim()) {
                 let hint = "an entry between an account and itself settles nothing";
                 self.complain(&account.at, "this is the clearing account", hint);
             }
+        }
+        let called_so = match class {
+            Class::Rounding => Some(("principal_minor", tolerances.principal)),
+            Class::Net => Some(("net_minor", tolerances.net)),
+            Class::Fee => None,
+        };
+        if let Some((name, most)) = called_so.filter(|(_, most)| absolute > *most) {
+            let what =
+                format!("absolute_minor is {}, and beyond {} it is not called {class}", absolute.get(), most.get());
+            self.complain(section.at(), what, format!("raise [tolerance] {name} as well, or lower this"));
         }
         section.finish();
         Some(Rule { absolute, share, gain: gain?.value, loss: loss?.value })

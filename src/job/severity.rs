@@ -43,12 +43,12 @@ impl Resolver<'_> {
         let Some(section) = self.root.section("severity") else { return plan };
         if let Some(amounts) = section.section("amount_minor") {
             let amount = |tier: &str| self.minor(&amounts, tier).map(Total::from);
-            plan.weights.by_amount = self.ladder(&amounts, amount);
+            plan.weights.by_amount = self.ladder(&amounts, &plan.weights.by_amount, amount);
             amounts.finish();
         }
         if let Some(ages) = section.section("age") {
-            let days = |tier: &str| ages.count(tier).and_then(|days| u32::try_from(days.value).ok());
-            plan.weights.by_age = self.ladder(&ages, days);
+            let days = |tier: &str| ages.count(tier).map(|days| u32::try_from(days.value).unwrap_or(u32::MAX));
+            plan.weights.by_age = self.ladder(&ages, &plan.weights.by_age, days);
             ages.finish();
         }
         if let Some(codes) = section.section("base") {
@@ -66,11 +66,18 @@ impl Resolver<'_> {
         plan
     }
 
-    /// Steps from the worst tier to the mildest, each lower than the one before.
-    fn ladder<T: PartialOrd>(&self, section: &Section<'_>, step: impl Fn(&str) -> Option<T>) -> Vec<(Severity, T)> {
+    /// Steps from the worst tier to the mildest, each lower than the one before. A tier that is not said
+    /// keeps its default.
+    fn ladder<T: PartialOrd + Copy>(
+        &self,
+        section: &Section<'_>,
+        default: &[(Severity, T)],
+        step: impl Fn(&str) -> Option<T>,
+    ) -> Vec<(Severity, T)> {
+        let own = |tier: Severity| default.iter().find(|(known, _)| *known == tier).map(|(_, value)| *value);
         let tiers = Severity::ALL.iter().filter(|tier| **tier != Severity::Info);
         let steps: Vec<(Severity, T)> =
-            tiers.filter_map(|tier| step(tier.word()).map(|value| (*tier, value))).collect();
+            tiers.filter_map(|tier| step(tier.word()).or_else(|| own(*tier)).map(|value| (*tier, value))).collect();
         if !steps.windows(2).all(|pair| pair[0].1 > pair[1].1) {
             self.complain(section.at(), "a worse tier begins at a larger figure", "order them P0 > P1 > P2 > P3");
         }
@@ -79,9 +86,24 @@ impl Resolver<'_> {
 
     fn tiers_of_codes(section: &Section<'_>) -> BTreeMap<Code, Severity> {
         let tiers: Vec<(&str, Severity)> = Severity::ALL.iter().map(|tier| (tier.word(), *tier)).collect();
-        let codes: Vec<(&str, Code)> = Code::ALL.iter().map(|code| (code.word(), *code)).collect();
+        // Codes of files and of the run, and states, have no row that a tier of their own would stand in.
+        let none = [
+            Code::SystematicVariance,
+            Code::TimingPending,
+            Code::LateMatched,
+            Code::OutOfScopeRow,
+            Code::ReplicaRow,
+            Code::StatusBothPending,
+            Code::LedgerStatusSuperseded,
+        ];
+        let has_rows = |code: Code| code.family() != 'A' && !none.contains(&code);
+        let has_none = |word: &str| Code::from_word(word).is_some_and(|code| !has_rows(code));
+        let what = |word: &str| format!("`{word}` is of a file, of the run or no difference: its tier is fixed");
+        section.refuse(has_none, what, "tiers are set for codes of differences");
+        let of_groups = Code::ALL.iter().filter(|code| has_rows(**code));
+        let codes: Vec<(&str, Code)> = of_groups.map(|code| (code.word(), *code)).collect();
         let mut found = BTreeMap::new();
-        for (word, at, _) in section.entries() {
+        for (word, at, _) in section.entries().into_iter().filter(|(word, _, _)| !has_none(word)) {
             let code = section.one_of(&Placed { value: word.clone(), at: at.clone() }, &codes);
             if let (Some(code), Some(tier)) = (code, section.word(&word, &tiers)) {
                 found.insert(code, tier);

@@ -66,7 +66,7 @@ pub struct Explained {
     pub label_en: String,
     /// In Chinese words.
     pub label_zh: String,
-    /// Tier of a code.
+    /// The worst tier among the differences of a code.
     pub severity: Option<String>,
     /// Differences of a code, records of a state.
     pub count: u64,
@@ -314,6 +314,7 @@ impl Parts<'_, '_> {
             }
         }
         let records = &self.reconciled.records;
+        let mut tiers: BTreeMap<(String, String, &str), Severity> = BTreeMap::new();
         for outcome in &self.reconciled.outcomes {
             let item = match outcome {
                 Outcome::Match { .. } => continue,
@@ -326,15 +327,21 @@ impl Parts<'_, '_> {
                 let effect = if record.book == Book::Ledger { -record.effect() } else { record.effect() };
                 let counts = at == 0 || matches!(outcome, Outcome::Rest { .. });
                 facts.push([record.account, record.currency.code(), item], [i128::from(counts), effect.get()]);
+                if let Outcome::Difference(difference) = outcome {
+                    let key = (record.account.to_owned(), record.currency.code().to_owned(), item);
+                    let worst = tiers.entry(key).or_insert(difference.severity);
+                    *worst = (*worst).min(difference.severity);
+                }
             }
         }
         let mut tie_outs: BTreeMap<(String, String), TieOut> = BTreeMap::new();
         for line in facts.summed() {
             let [account, currency, item] = line.keys;
             let [count, amount] = line.figures;
+            let tier = tiers.get(&(account.clone(), currency.clone(), item.as_str())).copied();
             let tie_out =
                 tie_outs.entry((account.clone(), currency.clone())).or_insert_with(|| self.tie_out(account, currency));
-            tie_out.take(&item, count, amount)?;
+            tie_out.take(&item, count, amount, tier)?;
         }
         let mut tie_outs: Vec<TieOut> = tie_outs.into_values().collect();
         for tie_out in &mut tie_outs {
@@ -549,7 +556,7 @@ fn narrow(figure: i128) -> Result<i64, Error> {
 }
 
 impl TieOut {
-    fn take(&mut self, item: &str, count: i128, amount: i128) -> Result<(), Error> {
+    fn take(&mut self, item: &str, count: i128, amount: i128, tier: Option<Severity>) -> Result<(), Error> {
         let count = u64::try_from(count).unwrap_or(0);
         let amount = narrow(amount)?;
         match item {
@@ -567,7 +574,7 @@ impl TieOut {
                     item: item.to_owned(),
                     label_en: label_en.to_owned(),
                     label_zh: label_zh.to_owned(),
-                    severity: code.filter(|_| state.is_none()).map(|code| code.base_severity().word().to_owned()),
+                    severity: tier.filter(|_| state.is_none()).map(|tier| tier.word().to_owned()),
                     count,
                     amount_minor: amount,
                 });
@@ -689,7 +696,7 @@ impl Summary {
             .map(|one| (&one.currency, one.exponent))
             .chain(self.codes.iter().map(|one| (&one.currency, one.exponent)));
         let found = exponents.into_iter().find(|(known, _)| *known == code);
-        Currency::iso(code).or_else(|| found.and_then(|(code, exponent)| Currency::declared(code, exponent)))
+        found.and_then(|(code, exponent)| Currency::declared(code, exponent)).or_else(|| Currency::iso(code))
     }
 }
 

@@ -318,7 +318,17 @@ impl Story<'_, '_> {
         }
         let en: Vec<&str> = flags.iter().map(|code| code.label_en()).collect();
         let zh: Vec<&str> = flags.iter().map(|code| code.label_zh()).collect();
-        (format!(" Also: {}.", en.join("; ")), format!("另：{}。", zh.join("；")))
+        let (mut en, mut zh) = (format!(" Also: {}", en.join("; ")), format!("另：{}", zh.join("；")));
+        // What a second fault comes to, where the first is of another kind.
+        let fee = self.difference.fee_delta.filter(|_| self.difference.code.family() != 'E');
+        let net = self.difference.net_gap.filter(|_| flags.iter().any(|flag| flag.word().starts_with("NET_")));
+        for (delta, what, what_zh) in [(fee, "fees", "手续费"), (net, "net", "净额")] {
+            if let Some(delta) = delta {
+                en += &format!(", {what} off by {}", self.magnitude(Some(delta)));
+                zh += &format!("，{what_zh}相差 {}", self.magnitude(Some(delta)));
+            }
+        }
+        (en + ".", zh + "。")
     }
 }
 

@@ -388,7 +388,9 @@ fn at_risk(records: &[Record<'_>], difference: &Difference, hits: &Hits) -> Opti
     let principal = largest(&difference.statement).or_else(|| largest(&difference.ledger)).unwrap_or(Total::ZERO);
     let code = difference.code;
     let across = [Code::OverRefund, Code::DoubleDip, Code::SuspectedDuplicate];
-    Some(if across.contains(&code) {
+    // A second fault counts with its own amount: a fen of rounding must not hide a wrong fee.
+    let beside = [hits.fee_delta, hits.net_gap, hits.tax_delta].into_iter().flatten().map(Total::magnitude).max();
+    let own = if across.contains(&code) {
         let members = difference.ledger.iter().chain(&difference.statement);
         members.map(|&one| records[one as usize].across.at_risk).max().unwrap_or(Total::ZERO)
     } else if code == Code::BeneficiaryMismatch {
@@ -408,7 +410,8 @@ fn at_risk(records: &[Record<'_>], difference: &Difference, hits: &Hits) -> Opti
         difference.fee_delta.or(difference.net_gap).unwrap_or(exposure).magnitude()
     } else {
         exposure
-    })
+    };
+    Some(own.max(beside.unwrap_or(Total::ZERO)))
 }
 
 /// The base tier where it depends on more than the code.

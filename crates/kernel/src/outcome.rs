@@ -92,8 +92,9 @@ impl Difference {
     pub fn cash_effect(&self) -> CashEffect {
         let of_fee = self.code.family() == 'E';
         // A fee that is a row of its own has no delta: the row itself moved the cash.
-        let fee = self.fee_delta.filter(|_| of_fee);
-        let moved = fee.or(self.exposure).unwrap_or(Total::ZERO);
+        let of_net = matches!(self.code, Code::NetArithmetic | Code::NetRounding);
+        let delta = if of_net { self.net_gap } else { self.fee_delta }.filter(|_| of_fee);
+        let moved = delta.or(self.exposure).unwrap_or(Total::ZERO);
         match moved.get() {
             1.. => CashEffect::Surplus,
             0 => CashEffect::None,

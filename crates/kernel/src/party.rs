@@ -59,6 +59,12 @@ pub fn may_be_same(one: &str, other: &str) -> bool {
     one[..shared_start] == other[..shared_start] && one[one.len() - shared_end..] == other[other.len() - shared_end..]
 }
 
+/// A number without what does not count in it, so that one account has one spelling.
+#[must_use]
+pub fn spelled_once(text: &str) -> String {
+    visible(text).into_iter().collect()
+}
+
 fn visible(text: &str) -> Vec<char> {
     text.chars()
         .filter(|c| !c.is_whitespace() && *c != '-')

@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use crate::code::Code;
 use crate::currency::Currency;
 use crate::fee::Rate;
-use crate::key::Pass;
+use crate::key::{Pass, event_key};
 use crate::money::{Minor, Total};
 use crate::outcome::{Difference, Outcome};
-use crate::party::may_be_same;
+use crate::party::{may_be_same, spelled_once};
 use crate::proof::Broken;
 use crate::record::{Kind, Record, Status, words};
 use crate::severity::Rates;
@@ -164,14 +164,20 @@ pub fn settle(
     volume: &BTreeMap<u16, Total>,
     withheld: bool,
 ) -> Vec<Drift> {
-    let drifts = drifts(records, outcomes);
+    // Judged over everything, and over what would be settled: one large outlier must not make a
+    // stream of small ones look like noise.
+    let mut leaning = drifts(records, outcomes);
+    let eligible = |difference: &Difference| examine(records, difference, settlement, rates, &[]).is_ok();
+    leaning.extend(drifts_of(records, outcomes, eligible));
+    leaning.sort();
+    leaning.dedup_by_key(|drift| (drift.source, drift.class, drift.kind, drift.currency));
     let mut candidates: Vec<(Total, usize, Candidate)> = Vec::new();
     for &at in order {
         let Outcome::Difference(difference) = &mut outcomes[at] else { continue };
         let examined = if withheld && Class::of(difference.code).is_some() {
             Err(Refusal::Withheld)
         } else {
-            examine(records, difference, settlement, rates, &drifts)
+            examine(records, difference, settlement, rates, &leaning)
         };
         match examined {
             Ok(candidate) => candidates.push((candidate.in_base, at, candidate)),
@@ -188,7 +194,7 @@ pub fn settle(
         };
         difference.settlement = Some(decision);
     }
-    drifts.into_iter().collect()
+    leaning
 }
 
 struct Candidate {
@@ -223,6 +229,10 @@ fn examine(
     drifts: &[Drift],
 ) -> Result<Candidate, Refusal> {
     let class = Class::of(difference.code).ok_or(Refusal::Banned)?;
+    let members = difference.ledger.iter().chain(&difference.statement).map(|&one| records[one as usize].kind);
+    if !members.into_iter().all(may_be_settled) {
+        return Err(Refusal::Banned);
+    }
     let rule = settlement.rules.get(&class).ok_or(Refusal::NoRule)?;
     if !difference.flags.is_empty() || !difference.notes.is_empty() {
         return Err(Refusal::Flagged);
@@ -240,6 +250,7 @@ fn examine(
         && ours.account == theirs.account
         && ours.currency == theirs.currency
         && ours.direction == theirs.direction
+        && !matches!((event_key(ours), event_key(theirs)), (Some(a), Some(b)) if a != b)
         && same_party;
     if !alike {
         return Err(Refusal::NotAlike);
@@ -252,15 +263,21 @@ fn examine(
         return Err(Refusal::OverLimit);
     }
     let in_base = rates.in_base(delta.magnitude(), theirs.currency, settlement.base_currency);
-    let in_base = in_base.ok_or(Refusal::NoRate)?;
+    // Less than the base currency can say counts as its smallest unit, or caps would never see it.
+    let in_base = in_base.ok_or(Refusal::NoRate)?.max(Total::new(1));
     let leans = drifts.iter().any(|drift| {
         (drift.source, drift.class, drift.kind, drift.currency) == (theirs.source, class, theirs.kind, theirs.currency)
     });
     if leans {
         return Err(Refusal::Drift);
     }
-    let party = theirs.counterparty.or(ours.counterparty).map(str::to_owned);
+    let party = theirs.counterparty.or(ours.counterparty).map(spelled_once);
     Ok(Candidate { class, delta, in_base, source: theirs.source, party })
+}
+
+/// Kinds of movement whose cents may be written off: what is disputed, held back or corrected may not.
+const fn may_be_settled(kind: Kind) -> bool {
+    matches!(kind, Kind::Payment | Kind::Refund | Kind::Payout | Kind::PayoutReturn | Kind::Transfer | Kind::Reversal)
 }
 
 /// The smaller of the two limits; a share always allows one minor unit, and is rounded down.
@@ -277,11 +294,17 @@ fn share_of(share: Rate, base: Total) -> Total {
 
 /// Cells of at least thirty variances of which nine in ten have one sign, or whose mean is more than
 /// three standard errors away from nothing (`taxonomy` §10.9).
-fn drifts(records: &[Record<'_>], outcomes: &[Outcome]) -> Vec<Drift> {
+#[must_use]
+pub fn drifts(records: &[Record<'_>], outcomes: &[Outcome]) -> Vec<Drift> {
+    drifts_of(records, outcomes, |_| true)
+}
+
+fn drifts_of(records: &[Record<'_>], outcomes: &[Outcome], counts: impl Fn(&Difference) -> bool) -> Vec<Drift> {
     let mut cells: BTreeMap<_, (u64, u64, i128, i128)> = BTreeMap::new();
     for outcome in outcomes {
         let Outcome::Difference(difference) = outcome else { continue };
-        let Some((class, delta, _, theirs)) = variance(records, difference) else { continue };
+        let variance = variance(records, difference).filter(|_| counts(difference));
+        let Some((class, delta, _, theirs)) = variance else { continue };
         let (count, positive, sum, squares) =
             cells.entry((theirs.source, class, theirs.kind, theirs.currency)).or_default();
         *count += 1;

@@ -10,6 +10,7 @@ use crate::currency::Currency;
 use crate::fee::Rate;
 use crate::money::Total;
 use crate::outcome::{Difference, Outcome};
+use crate::party::spelled_once;
 use crate::policy::{Horizon, Policy};
 use crate::record::{Book, Kind, Record};
 
@@ -82,6 +83,8 @@ pub enum Reason {
     Code(Severity),
     /// Something about the case that the code alone does not say: goods delivered, month end, outflow.
     Case(Severity),
+    /// Another code that applies as well.
+    Flag(Severity, Code),
     /// So much at risk, in the base currency.
     Amount(Severity, Total),
     /// At risk in a currency without a rate, so that it cannot be weighed.
@@ -105,6 +108,7 @@ impl Reason {
         match self {
             Self::Code(tier)
             | Self::Case(tier)
+            | Self::Flag(tier, _)
             | Self::Amount(tier, _)
             | Self::NoRate(tier, _)
             | Self::Age(tier, _)
@@ -118,9 +122,10 @@ impl Reason {
 
 /// Gives every difference its tier and why.
 pub fn weigh(records: &[Record<'_>], outcomes: &mut [Outcome], policy: &Policy, weights: &Weights) {
-    let mut parties: BTreeMap<&str, u32> = BTreeMap::new();
+    let mut parties: BTreeMap<String, u32> = BTreeMap::new();
     for outcome in outcomes.iter() {
         if let Outcome::Difference(difference) = outcome
+            && !difference.is_settled()
             && let Some(party) = party(records, difference)
         {
             *parties.entry(party).or_default() += 1;
@@ -128,7 +133,8 @@ pub fn weigh(records: &[Record<'_>], outcomes: &mut [Outcome], policy: &Policy, 
     }
     for outcome in outcomes {
         if let Outcome::Difference(difference) = outcome {
-            let seen = party(records, difference).and_then(|party| parties.get(party)).copied().unwrap_or(0);
+            let seen = party(records, difference).and_then(|party| parties.get(&party)).copied().unwrap_or(0);
+            let seen = if difference.is_settled() { 0 } else { seen };
             difference.at_risk_base = at_risk_in_base(records, difference, weights);
             difference.age = age(records, difference, policy);
             difference.reasons = reasons(records, difference, policy, weights, seen);
@@ -138,10 +144,11 @@ pub fn weigh(records: &[Record<'_>], outcomes: &mut [Outcome], policy: &Policy, 
 }
 
 /// The other party, where enough of it is visible to tell it from others.
-fn party<'r>(records: &[Record<'r>], difference: &Difference) -> Option<&'r str> {
+fn party(records: &[Record<'_>], difference: &Difference) -> Option<String> {
     let members = difference.statement.iter().chain(&difference.ledger);
     let named = members.filter_map(|&one| records[one as usize].counterparty);
-    named.into_iter().find(|party| party.chars().filter(|c| c.is_alphanumeric()).count() >= 4)
+    let named = named.into_iter().find(|party| party.chars().filter(|c| c.is_alphanumeric()).count() >= 4);
+    named.map(spelled_once)
 }
 
 /// At risk in the base currency. Where a difference is of several currencies, each side is weighed
@@ -191,6 +198,11 @@ fn reasons(
     };
     if own.is_none() {
         step(Reason::Case(difference.severity), &mut tier);
+    }
+    // A group is as bad as the worst that is wrong with it.
+    for flag in difference.flags.iter() {
+        let of_flag = weights.of_code.get(&flag).copied().unwrap_or_else(|| flag.base_severity());
+        step(Reason::Flag(of_flag, flag), &mut tier);
     }
     if let Some(amount) = difference.at_risk_base {
         if let Some((of_amount, _)) = weights.by_amount.iter().find(|(_, from)| amount >= *from) {

@@ -262,6 +262,77 @@ fn a_stream_that_leans_one_way_is_a_fault_and_not_noise() {
 }
 
 #[test]
+fn one_large_outlier_does_not_make_a_leaning_stream_look_like_noise() {
+    let mut deltas = vec![1; 26];
+    deltas.extend(vec![-1; 4]);
+    assert_eq!(fees(&deltas), (0, 1), "26 of 30 lean far enough");
+    deltas[29] = -1_000;
+    deltas.push(-1);
+    assert_eq!(fees(&deltas), (0, 1), "and still do beside one that is never settled");
+}
+
+/// Fees of 6.00 off by `deltas`: how many are settled, and how many cells lean.
+fn fees(deltas: &[i64]) -> (usize, usize) {
+    let numbers: Vec<String> = (0..deltas.len()).map(|at| format!("A{at}")).collect();
+    let mut records = Vec::new();
+    for ((at, number), delta) in numbers.iter().enumerate().zip(deltas) {
+        let place = at as u64 * 2;
+        records.push(Record { fee: Some(minor(-600)), ..record(Book::Ledger, place, number, 100_000, None) });
+        records.push(Record {
+            fee: Some(minor(-600 + delta)),
+            ..record(Book::Statement, place + 1, number, 100_000, None)
+        });
+    }
+    let mut policy = policy();
+    policy.compared.fee = true;
+    let mut outcomes = reconcile(&records, &policy);
+    let order: Vec<usize> = (0..outcomes.len()).collect();
+    let volume = BTreeMap::from([(1, Total::new(PLENTY))]);
+    let drifts = settle(&records, &mut outcomes, &order, &settlement(), &Rates::default(), &volume, false);
+    let settled = outcomes.iter().filter(|one| matches!(one, Outcome::Difference(one) if one.is_settled())).count();
+    (settled, drifts.len())
+}
+
+#[test]
+fn disputes_are_banned_and_numbers_that_differ_are_no_proof() {
+    let night = Night::of(vec![-1]);
+    let mut records = night.records();
+    for record in &mut records {
+        (record.kind, record.direction) = (Kind::Chargeback, Direction::Out);
+        (record.event_no, record.order_no) = (record.order_no, None);
+    }
+    assert_eq!(run(&records, &settlement(), PLENTY).1, BTreeMap::from([(Refusal::Banned.word(), 1)]));
+
+    let mut other_orders = night.records();
+    other_orders[1].order_no = Some("ZZ9");
+    other_orders.iter_mut().for_each(|record| record.provider_txn_id = Some("T1"));
+    assert_eq!(run(&other_orders, &settlement(), PLENTY).1, BTreeMap::from([(Refusal::NotAlike.word(), 1)]));
+}
+
+#[test]
+fn caps_see_an_account_under_all_its_spellings_and_amounts_below_the_base_currency() {
+    let night = Night::of(noise(6));
+    let mut records = night.records();
+    let spellings = ["6222020000000001", "6222 0200 0000 0001", "6222-0200-0000-0001"];
+    for (at, record) in records.iter_mut().enumerate() {
+        record.counterparty = Some(spellings[at / 2 % 3]);
+    }
+    let one = Cap { party_count: 1, ..cap() };
+    let own = Settlement { adverse: one, favourable: one, ..settlement() };
+    assert_eq!(run(&records, &own, PLENTY).0, 2, "one each way");
+
+    let rates = Rates([(cny(), 1_000)].into());
+    let none = Cap { run_amount: Total::ZERO, ..cap() };
+    let foreign =
+        Settlement { adverse: none, favourable: none, base_currency: Currency::iso("USD").unwrap(), ..settlement() };
+    let mut outcomes = reconcile(&night.records(), &policy());
+    let order: Vec<usize> = (0..outcomes.len()).collect();
+    let volume = BTreeMap::from([(1, Total::new(PLENTY))]);
+    settle(&night.records(), &mut outcomes, &order, &foreign, &rates, &volume, false);
+    assert!(!outcomes.iter().any(|outcome| matches!(outcome, Outcome::Difference(one) if one.is_settled())));
+}
+
+#[test]
 fn when_the_runs_controls_failed_or_a_rate_is_missing_nothing_is_settled() {
     let book = Night::of(vec![1]);
     let records = book.records();

@@ -125,3 +125,37 @@ fn amounts_of_other_currencies_are_weighed_in_the_base_currency() {
     ",
     );
 }
+
+#[test]
+fn a_second_fault_counts_with_its_own_tier_and_its_own_amount() {
+    check_tiers(
+        &weights(),
+        "
+        policy     compare=fee
+        ledger     L1  order=A1  payment  CNY 500000.00  success  fee=-3000.00
+        statement  P1  order=A1  payment  CNY 500000.01  success  fee=-203000.00
+        ledger     L2  order=A2  payment  CNY 5000.00  success  fee=-1.00
+        statement  P2  order=A2  payment  CNY 5000.00  success  fee=-0.99  net=2999.01
+        ----
+        L1 P1 ROUNDING_VARIANCE P0 code P3, also FEE_OVERCHARGED P2, amount 200000.00 P0
+        L2 P2 FEE_UNDERCHARGED P1 code P3, also NET_ARITHMETIC P1
+    ",
+    );
+}
+
+#[test]
+fn one_account_under_several_spellings_is_one_party() {
+    check_tiers(
+        &weights(),
+        "
+        policy     horizon=none
+        statement  P1  event=F1  fee  CNY 1.00  success  cp=6222021234561234
+        statement  P2  event=F2  fee  CNY 1.00  success  cp=6222-0212-3456-1234
+        statement  P3  event=F3  fee  CNY 1.00  success  cp=6222-021234561234
+        ----
+        P1 FEE_UNEXPECTED P1 code P2, repeat 3 P1
+        P2 FEE_UNEXPECTED P1 code P2, repeat 3 P1
+        P3 FEE_UNEXPECTED P1 code P2, repeat 3 P1
+    ",
+    );
+}

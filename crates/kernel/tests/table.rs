@@ -141,6 +141,7 @@ fn step(reason: &Reason) -> String {
     match reason {
         Reason::Code(tier) => format!("code {tier}"),
         Reason::Case(tier) => format!("case {tier}"),
+        Reason::Flag(tier, code) => format!("also {code} {tier}"),
         Reason::Amount(tier, amount) => format!("amount {} {tier}", decimal(*amount, 2, "")),
         Reason::NoRate(tier, currency) => format!("no rate of {} {tier}", currency.code()),
         Reason::Age(tier, days) => format!("age {days} {tier}"),
