@@ -157,6 +157,47 @@ fn a_sensor_waits_with_its_own_code_until_the_inputs_are_there() {
 }
 
 #[test]
+fn what_was_published_is_shown_as_a_page_and_filtered() {
+    let workspace = Workspace::of_project();
+    let job = workspace.job("shop");
+    let job = job.to_str().unwrap();
+    let before = output(&["show", job, "--date", DATE]);
+    assert_eq!(before.status.code(), Some(20));
+    assert!(stderr(&before).contains("has published nothing for 2026-11-20"));
+    let page = stdout(&output(&["run", job, "--date", DATE]));
+    let show = |more: &[&str]| stdout(&output(&[&["show", job, "--date", DATE], more].concat()));
+    assert_eq!(show(&[]), page);
+
+    let published = workspace.published("shop", DATE).table("differences");
+    let ids = |told: &str| -> Vec<String> {
+        told.lines()
+            .map(|line| text(&serde_json::from_str::<serde_json::Value>(line).unwrap()["difference_id"]))
+            .collect()
+    };
+    let having = |test: &dyn Fn(&crate::support::Row) -> bool| -> Vec<String> {
+        published.iter().filter(|row| test(row)).map(|row| row["difference_id"].clone()).collect()
+    };
+    assert_eq!(ids(&show(&["--differences", "--json"])), having(&|_| true));
+    assert_eq!(ids(&show(&["--tier", "P0", "--json"])), having(&|row| row["severity"] == "P0"));
+    let refunds = having(&|row| row["code"] == "OVER_REFUND" || row["flags"].contains("OVER_REFUND"));
+    assert!(!refunds.is_empty());
+    assert_eq!(ids(&show(&["--code", "OVER_REFUND", "--json"])), refunds);
+    let large =
+        having(&|row| row["kind"] == "REFUND" && row["at_risk_minor"].parse::<i64>().is_ok_and(|risk| risk > 5_000));
+    assert!(!large.is_empty() && large.len() < published.len());
+    assert_eq!(ids(&show(&["--where", "kind = 'REFUND' and at_risk > 50", "--json"])), large);
+    let settled = show(&["--where", "settlement = 'SETTLED' and business_date = DATE '2026-11-20'"]);
+    assert!(settled.contains("ROUNDING_VARIANCE") && settled.ends_with("\n1 difference\n"), "{settled}");
+    let csv = show(&["--source", "wechat", "--csv"]);
+    let of_wechat = having(&|row| row["statement_source"] == "wechat");
+    assert_eq!(csv::Reader::from_reader(csv.as_bytes()).records().count(), of_wechat.len());
+
+    let wrong = output(&["show", job, "--date", DATE, "--where", "amount > 5"]);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(stderr(&wrong).contains("there is no column `amount`"), "{}", stderr(&wrong));
+}
+
+#[test]
 fn published_tables_are_described_column_by_column() {
     let lines = stdout(&output(&["schema", "--json"]));
     let workspace = Workspace::of_project();

@@ -7,6 +7,7 @@ mod formats;
 mod ready;
 mod run;
 mod schema;
+mod show;
 mod sniff;
 
 use std::ffi::OsString;
@@ -55,6 +56,8 @@ enum Command {
     Compare(compare::Arguments),
     /// List the formats that can be read
     Formats(formats::Arguments),
+    /// Show what a date published: the first page, or differences by code, tier, source and condition
+    Show(show::Arguments),
     /// Describe the published tables: columns, types and meanings
     Schema(schema::Arguments),
     /// Print a completion script for a shell
@@ -88,6 +91,7 @@ impl Command {
         match self {
             Self::Run(arguments) => arguments.run(),
             Self::Ready(arguments) => arguments.run(),
+            Self::Show(arguments) => arguments.run(),
             Self::Schema(arguments) => arguments.run(),
             Self::Check(arguments) => arguments.run(),
             Self::Sniff(arguments) => arguments.run(),
