@@ -19,7 +19,7 @@ use crate::job::{Evidence, Language, Plan, day_of};
 use crate::normalise::decimal_text;
 use crate::publish::{self, Output, Published};
 use crate::reconcile::{self, Reconciled};
-use crate::report::schema::{DIFFERENCES_FOR_PEOPLE, INPUTS};
+use crate::report::schema::{DIFFERENCES_FOR_PEOPLE, INPUTS, SETTLEMENTS_FOR_PEOPLE};
 use crate::report::summary::{self, Parts, Summary};
 use crate::report::tables::{self, Tables};
 use crate::report::{Sheet, Table};
@@ -382,6 +382,8 @@ impl Made<'_, '_> {
         ];
         outputs.push(for_people("differences", &differences, &DIFFERENCES_FOR_PEOPLE, chinese));
         outputs.push(for_people("summary", &summary_table, &summary_columns, chinese));
+        let settlements = settle::table(self.plan, &tables, self.ids)?;
+        outputs.push(for_people("settlements", &settlements, &SETTLEMENTS_FOR_PEOPLE, chinese));
         let matches = match self.plan.evidence {
             Evidence::References => tables.matches(self.agreed)?,
             Evidence::None => Sheet::new(crate::report::schema::MATCHES).finish()?,
@@ -389,7 +391,7 @@ impl Made<'_, '_> {
         for table in [
             &differences,
             &matches,
-            &settle::table(self.plan, &tables, self.ids)?,
+            &settlements,
             &tables.rejects()?,
             &tables::findings(findings)?,
             &self.inputs()?,

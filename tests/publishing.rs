@@ -38,7 +38,7 @@ fn a_run_holds_every_table_and_its_manifest_tells_their_hashes() {
         listed.insert(name.to_owned());
     }
     assert_eq!(listed, files.keys().cloned().collect::<BTreeSet<_>>());
-    for table in ["differences", "matches", "rejects", "findings", "inputs", "summary"] {
+    for table in ["differences", "matches", "settlements", "rejects", "findings", "inputs", "summary"] {
         assert!(listed.contains(&format!("{table}.parquet")) && listed.contains(&format!("{table}.csv")), "{table}");
     }
     let (_, commit) = commits(&workspace).pop().unwrap();
@@ -50,11 +50,27 @@ fn a_run_holds_every_table_and_its_manifest_tells_their_hashes() {
 fn what_people_open_is_marked_guarded_and_copied_to_current() {
     let workspace = Workspace::of_project();
     run_job(&workspace.job("shop"), DATE);
-    for name in ["differences.people.csv", "summary.people.csv"] {
+    for name in ["differences.people.csv", "settlements.people.csv", "summary.people.csv"] {
         let copy = std::fs::read(workspace.path(&format!("out/shop/dt={DATE}/current/{name}"))).unwrap();
         assert_eq!(copy, workspace.published("shop", DATE).files()[name]);
         assert!(copy.starts_with("\u{feff}".as_bytes()), "a byte-order mark, so that Excel reads UTF-8");
     }
+}
+
+#[test]
+fn the_journal_balances_and_keeps_its_ids_whatever_the_reports_language() {
+    let journal = |language: &str| {
+        let workspace = Workspace::of_project();
+        let text = std::fs::read_to_string(workspace.path("jobs/shop.toml")).unwrap();
+        workspace.write("jobs/shop.toml", format!("language = \"{language}\"\n{text}"));
+        run_job(&workspace.job("shop"), DATE);
+        workspace.published("shop", DATE).table("settlements")
+    };
+    let (english, chinese) = (journal("en"), journal("zh"));
+    let ids = |lines: &[crate::support::Row]| lines.iter().map(|line| line["journal_id"].clone()).collect::<Vec<_>>();
+    assert_eq!(ids(&english), ids(&chinese));
+    let sum = |side: &str| english.iter().filter_map(|line| line[side].parse::<i64>().ok()).sum::<i64>();
+    assert_eq!((sum("debit_minor"), sum("credit_minor"), english.len()), (1, 1, 2));
 }
 
 #[test]

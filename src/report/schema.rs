@@ -126,6 +126,23 @@ pub const SETTLEMENTS: TableSpec = TableSpec {
     },
 };
 
+/// Columns of the journal that people get, in their order.
+pub const SETTLEMENTS_FOR_PEOPLE: [&str; 13] = [
+    "journal_id",
+    "line",
+    "ledger_account",
+    "debit",
+    "credit",
+    "currency",
+    "before",
+    "after",
+    "code",
+    "rule",
+    "source",
+    "account",
+    "difference_id",
+];
+
 /// One row per pair that agrees.
 pub const MATCHES: TableSpec = TableSpec {
     name: "matches",
