@@ -8,7 +8,7 @@ use tieout_kernel::outcome::{Difference, Outcome};
 use tieout_kernel::record::{Book, Status};
 use tieout_kernel::settle::{Class, Decision, Drift, Line, Settlement, drifts, journal, settle};
 
-use crate::agree::Scan;
+use crate::agree::{Night, Scan};
 use crate::error::Error;
 use crate::finding::Finding;
 use crate::job::Plan;
@@ -27,7 +27,7 @@ pub fn apply(
     plan: &Plan,
     rates: &RateFile,
     scan: &Scan,
-    night: &crate::agree::Night<'_>,
+    night: &Night<'_>,
     reconciled: &mut Reconciled<'_>,
     ids: &[(String, usize)],
     findings: &[Finding],
@@ -65,7 +65,7 @@ fn matched_volume(
     settlement: &Settlement,
     rates: &RateFile,
     scan: &Scan,
-    night: &crate::agree::Night<'_>,
+    night: &Night<'_>,
     reconciled: &Reconciled<'_>,
 ) -> BTreeMap<u16, Total> {
     let mut volume: BTreeMap<u16, BTreeMap<_, Total>> = BTreeMap::new();

@@ -251,6 +251,9 @@ fn look_across(night: &Night<'_>, scan: &mut Scan, payments: &[(u128, u64)], agr
         }
     }
 
+    if concerned.is_empty() {
+        return;
+    }
     let mut pulled = Vec::new();
     agreed.matches.retain(|&(ledger, statement)| {
         let is_concerned = concerned.contains(&statement);

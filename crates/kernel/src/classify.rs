@@ -291,10 +291,7 @@ fn period(ledger: &Record<'_>, statement: &Record<'_>, policy: &Policy, hits: &m
         return;
     }
     let apart = days_apart(ours, theirs, policy);
-    let allowed = match policy.source(statement.source).horizon(statement.kind) {
-        Horizon::AtOnce => 0,
-        Horizon::BusinessDays(days) => days,
-    };
+    let allowed = policy.source(statement.source).horizon(statement.kind).days();
     if apart > allowed {
         hits.codes = hits.codes.with(Code::PeriodMismatch);
     } else if ours.period() != theirs.period() {

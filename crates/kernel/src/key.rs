@@ -117,21 +117,11 @@ pub fn event_number<'a>(kind: Kind, event_no: Option<&'a str>, order_no: Option<
 /// The number by which pass K3 knows a record: payments by whatever K1 did not look at, refunds by their order.
 #[must_use]
 pub fn order_key<'a>(record: &Record<'a>) -> Option<&'a str> {
-    match record.kind.class() {
-        KindClass::Payment => record.event_no.or(record.order_no),
-        KindClass::Refund => record.order_no,
-        KindClass::Payout
-        | KindClass::PayoutReturn
-        | KindClass::Chargeback
-        | KindClass::ChargebackReversal
-        | KindClass::Fee
-        | KindClass::Tax
-        | KindClass::Settlement
-        | KindClass::Reserve
-        | KindClass::FxLeg
-        | KindClass::Adjustment
-        | KindClass::Transfer
-        | KindClass::Auth => None,
+    let class = record.kind.class();
+    if class == KindClass::Payment {
+        record.event_no.or(record.order_no)
+    } else {
+        record.order_no.filter(|_| class == KindClass::Refund)
     }
 }
 

@@ -17,6 +17,17 @@ pub enum Horizon {
     BusinessDays(u32),
 }
 
+impl Horizon {
+    /// In business days; none at all when nothing waits.
+    #[must_use]
+    pub const fn days(self) -> u32 {
+        match self {
+            Self::AtOnce => 0,
+            Self::BusinessDays(days) => days,
+        }
+    }
+}
+
 /// What of a pair is compared beyond status, direction, currency and principal.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "four columns that are each compared or not")]

@@ -150,6 +150,12 @@ pub struct Drift {
     pub sum: Total,
 }
 
+impl Drift {
+    fn cell(&self) -> Cell {
+        (self.source, self.class, self.kind, self.currency)
+    }
+}
+
 /// The fewest variances that the drift guard judges.
 const DRIFT_MIN: u64 = 30;
 
@@ -166,30 +172,37 @@ pub fn settle(
 ) -> Vec<Drift> {
     // Judged over everything, and over what would be settled: one large outlier must not make a
     // stream of small ones look like noise.
-    let mut leaning = drifts(records, outcomes);
-    let eligible = |difference: &Difference| examine(records, difference, settlement, rates, &[]).is_ok();
-    leaning.extend(drifts_of(records, outcomes, eligible));
-    leaning.sort();
-    leaning.dedup_by_key(|drift| (drift.source, drift.class, drift.kind, drift.currency));
-    let mut candidates: Vec<(Total, usize, Candidate)> = Vec::new();
+    let mut examined = Vec::with_capacity(order.len());
     for &at in order {
-        let Outcome::Difference(difference) = &mut outcomes[at] else { continue };
-        let examined = if withheld && Class::of(difference.code).is_some() {
-            Err(Refusal::Withheld)
-        } else {
-            examine(records, difference, settlement, rates, &leaning)
-        };
-        match examined {
-            Ok(candidate) => candidates.push((candidate.in_base, at, candidate)),
-            Err(why) => difference.settlement = Some(Decision::Refused(why)),
+        if let Outcome::Difference(difference) = &outcomes[at] {
+            examined.push((at, examine(records, difference, settlement, rates)));
         }
     }
-    candidates.sort_by_key(|(size, _, _)| *size);
+    let eligible = examined.iter().filter_map(|(_, found)| found.as_ref().ok());
+    let mut leaning = drifts(records, outcomes);
+    leaning.extend(drifting(eligible.map(|candidate| (candidate.cell, candidate.delta))));
+    leaning.sort();
+    leaning.dedup_by_key(|drift| drift.cell());
+    let mut candidates: Vec<(usize, Candidate)> = Vec::new();
+    for (at, found) in examined {
+        let Outcome::Difference(difference) = &mut outcomes[at] else { continue };
+        let refusal = match &found {
+            _ if withheld && Class::of(difference.code).is_some() => Some(Refusal::Withheld),
+            Ok(candidate) if leaning.iter().any(|drift| drift.cell() == candidate.cell) => Some(Refusal::Drift),
+            Ok(_) => None,
+            Err(why) => Some(*why),
+        };
+        difference.settlement = refusal.map(Decision::Refused);
+        if refusal.is_none() {
+            candidates.extend(found.ok().map(|candidate| (at, candidate)));
+        }
+    }
+    candidates.sort_by_key(|(_, candidate)| candidate.in_base);
     let mut used = Used::default();
-    for (_, at, candidate) in candidates {
+    for (at, candidate) in candidates {
         let Outcome::Difference(difference) = &mut outcomes[at] else { continue };
         let decision = match used.take(&candidate, settlement, volume) {
-            Ok(()) => Decision::Settled { class: candidate.class, delta: candidate.delta },
+            Ok(()) => Decision::Settled { class: candidate.cell.1, delta: candidate.delta },
             Err(why) => Decision::Refused(why),
         };
         difference.settlement = Some(decision);
@@ -197,12 +210,14 @@ pub fn settle(
     leaning
 }
 
+/// What variances are judged together: the statement's source, the class, the kind of movement, the currency.
+type Cell = (u16, Class, Kind, Currency);
+
 struct Candidate {
-    class: Class,
+    cell: Cell,
     delta: Total,
     /// Magnitude in the base currency.
     in_base: Total,
-    source: u16,
     party: Option<String>,
 }
 
@@ -226,7 +241,6 @@ fn examine(
     difference: &Difference,
     settlement: &Settlement,
     rates: &Rates,
-    drifts: &[Drift],
 ) -> Result<Candidate, Refusal> {
     let class = Class::of(difference.code).ok_or(Refusal::Banned)?;
     let members = difference.ledger.iter().chain(&difference.statement).map(|&one| records[one as usize].kind);
@@ -265,14 +279,8 @@ fn examine(
     let in_base = rates.in_base(delta.magnitude(), theirs.currency, settlement.base_currency);
     // Less than the base currency can say counts as its smallest unit, or caps would never see it.
     let in_base = in_base.ok_or(Refusal::NoRate)?.max(Total::new(1));
-    let leans = drifts.iter().any(|drift| {
-        (drift.source, drift.class, drift.kind, drift.currency) == (theirs.source, class, theirs.kind, theirs.currency)
-    });
-    if leans {
-        return Err(Refusal::Drift);
-    }
     let party = theirs.counterparty.or(ours.counterparty).map(spelled_once);
-    Ok(Candidate { class, delta, in_base, source: theirs.source, party })
+    Ok(Candidate { cell: (theirs.source, class, theirs.kind, theirs.currency), delta, in_base, party })
 }
 
 /// Kinds of movement whose cents may be written off: what is disputed, held back or corrected may not.
@@ -296,17 +304,17 @@ fn share_of(share: Rate, base: Total) -> Total {
 /// three standard errors away from nothing (`taxonomy` §10.9).
 #[must_use]
 pub fn drifts(records: &[Record<'_>], outcomes: &[Outcome]) -> Vec<Drift> {
-    drifts_of(records, outcomes, |_| true)
+    drifting(outcomes.iter().filter_map(|outcome| {
+        let Outcome::Difference(difference) = outcome else { return None };
+        let (class, delta, _, theirs) = variance(records, difference)?;
+        Some(((theirs.source, class, theirs.kind, theirs.currency), delta))
+    }))
 }
 
-fn drifts_of(records: &[Record<'_>], outcomes: &[Outcome], counts: impl Fn(&Difference) -> bool) -> Vec<Drift> {
-    let mut cells: BTreeMap<_, (u64, u64, i128, i128)> = BTreeMap::new();
-    for outcome in outcomes {
-        let Outcome::Difference(difference) = outcome else { continue };
-        let variance = variance(records, difference).filter(|_| counts(difference));
-        let Some((class, delta, _, theirs)) = variance else { continue };
-        let (count, positive, sum, squares) =
-            cells.entry((theirs.source, class, theirs.kind, theirs.currency)).or_default();
+fn drifting(variances: impl Iterator<Item = (Cell, Total)>) -> Vec<Drift> {
+    let mut cells: BTreeMap<Cell, (u64, u64, i128, i128)> = BTreeMap::new();
+    for (cell, delta) in variances {
+        let (count, positive, sum, squares) = cells.entry(cell).or_default();
         *count += 1;
         *positive += u64::from(delta > Total::ZERO);
         *sum = sum.saturating_add(delta.get());
@@ -353,8 +361,8 @@ impl Used {
         if amount > cap.item {
             return Err(Refusal::ItemCap);
         }
-        let run = self.runs.entry((candidate.source, adverse)).or_default();
-        let matched = volume.get(&candidate.source).copied().unwrap_or(Total::ZERO);
+        let run = self.runs.entry((candidate.cell.0, adverse)).or_default();
+        let matched = volume.get(&candidate.cell.0).copied().unwrap_or(Total::ZERO);
         let most = cap.run_amount.min(share_of(cap.run_share, matched));
         if run.0 >= cap.run_count || run.1 + amount > most {
             return Err(Refusal::RunCap);

@@ -11,7 +11,7 @@ use crate::fee::Rate;
 use crate::money::Total;
 use crate::outcome::{Difference, Outcome};
 use crate::party::spelled_once;
-use crate::policy::{Horizon, Policy};
+use crate::policy::Policy;
 use crate::record::{Book, Kind, Record};
 
 /// What one unit of each currency is worth in the base currency, in units of 10⁻⁹.
@@ -171,10 +171,7 @@ fn age(records: &[Record<'_>], difference: &Difference, policy: &Policy) -> Opti
     let members = || difference.ledger.iter().chain(&difference.statement).map(|&one| &records[one as usize]);
     let day = members().filter_map(|record| record.business_date).max()?;
     let open = policy.calendar.business_days_between(day, policy.run_day?);
-    let horizon = |record: &Record<'_>| match policy.source(record.source).horizon(record.kind) {
-        Horizon::AtOnce => 0,
-        Horizon::BusinessDays(days) => days,
-    };
+    let horizon = |record: &Record<'_>| policy.source(record.source).horizon(record.kind).days();
     let waited = if difference.pass.is_none() { members().map(horizon).max().unwrap_or(0) } else { 0 };
     Some(open.saturating_sub(waited))
 }
