@@ -132,7 +132,7 @@ fn put(
         Class::Net => statement.net.unwrap_or(Minor::ZERO).into(),
     };
     sheet
-        .text(Some(&journal_id(id, settlement)))
+        .text(Some(&journal_id(id, class, delta, settlement)))
         .integer(Some(number))
         .text(Some(id))
         .date(tables.day)
@@ -153,10 +153,14 @@ fn put(
         .end_row();
 }
 
-/// The same for the same difference under the same settlement policy, so that running again never posts
-/// twice; what a job says of reports or tiers is no reason for another entry.
-fn journal_id(difference_id: &str, settlement: &Settlement) -> String {
-    format!("J{}", &sha256(format!("{difference_id}\u{1f}{settlement:?}").as_bytes())[..32])
+/// The same for the same entry: difference, amount and accounts. Running again never posts twice, and
+/// neither does a job that changes its reports, tiers or caps, or a program that is newer.
+fn journal_id(difference_id: &str, class: Class, delta: Total, settlement: &Settlement) -> String {
+    let rule = settlement.rules.get(&class);
+    let (gain, loss) = rule.map_or(("", ""), |rule| (rule.gain.as_str(), rule.loss.as_str()));
+    let amount = delta.to_string();
+    let text = [difference_id, class.word(), &amount, &settlement.clearing, gain, loss].join("\u{1f}");
+    format!("J{}", &sha256(text.as_bytes())[..32])
 }
 
 /// Whether and why a difference was settled or not, for its table.

@@ -101,7 +101,7 @@ pub const SETTLEMENTS: TableSpec = TableSpec {
     name: "settlements",
     version: 1,
     columns: columns! {
-        "journal_id" Text "凭证编号" "the same for the same difference under the same policy";
+        "journal_id" Text "凭证编号" "the same for the same difference, amount and accounts";
         "line" Integer "分录" "1 is debited, 2 is credited";
         "difference_id" Text "差异编号" "what it settles";
         "business_date" Date "对账日" "the date of the run";
