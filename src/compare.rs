@@ -15,7 +15,7 @@ use tieout_kernel::currency::Currency;
 use tieout_kernel::policy::{ByAmount, Compared, ComparedColumn, Horizon, Policy, SourcePolicy, Tolerances};
 use tieout_kernel::record::{Book, Kind, KindSet, Status};
 
-use crate::agree::{self, Night, NightFile, Wanted};
+use crate::agree::{self, Earlier, Night, NightFile, Wanted};
 use crate::error::{Complaint, Error};
 use crate::finding::Finding;
 use crate::formats::{Format, Member, OpenFile, Opening, closest, open_all};
@@ -150,19 +150,26 @@ pub fn compare(store: &Store, question: &Question) -> Result<Answer, Error> {
             Ok(NightFile::new(number, book, open, &mapping, Principal::OrderAmount, &rules, None))
         })
         .collect::<Result<Vec<_>, Error>>()?;
-    let wanted = Wanted { rows: false, across: false, look_alikes: None, dated: false };
+    let wanted = Wanted { rows: false, across: false, look_alikes: None, dated: false, history: false };
     let night = Night::new(&policy, files, wanted, 0x7469_656f_7574);
     let mut scan = agree::scan(&night)?;
-    let agreed = agree::settle_agreement(&night, &mut scan)?;
+    let agreed = agree::settle_agreement(&night, &mut scan, Earlier::NOTHING)?;
     let residue = agree::fetch(&night, &scan.lines_before, &agreed.residue)?;
     let compared = residue.compared();
     let records = residue.records(&night, &compared);
     let mut reconciled = reconcile::reconcile(records, &policy, &BTreeMap::new())?;
     reconciled.close()?;
     prove(&night, &scan, &mut reconciled)?;
-    let tables =
-        Tables { night: &night, scan: &scan, residue: &residue, reconciled: &reconciled, day: None, severity: None };
-    let numbered = tables::numbered(&tables::identified("compare", &reconciled), &reconciled);
+    let tables = Tables {
+        night: &night,
+        scan: &scan,
+        residue: &residue,
+        reconciled: &reconciled,
+        day: None,
+        severity: None,
+        first_seen: &BTreeMap::new(),
+    };
+    let numbered = tables::numbered(&tables::identified("compare", &reconciled, &residue), &reconciled);
     let matched = agreed.matches.len() as u64 + tables.slow_match_count();
     let records_of = |side: usize| scan.files[side].totals.rows();
     Ok(Answer {

@@ -54,6 +54,7 @@
 //! ```
 
 pub mod agree;
+pub mod carry;
 pub mod cli;
 pub mod compare;
 pub mod controls;

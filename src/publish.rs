@@ -44,6 +44,8 @@ pub struct Commit {
     pub date: String,
     /// The run.
     pub run_id: String,
+    /// What it was made of: inputs, policy, program, the day before. Equal for equal results.
+    pub identity: String,
     /// Its manifest, relative to the date's folder.
     pub manifest: String,
     /// SHA-256 of the manifest.
@@ -98,8 +100,46 @@ pub fn read_published(
     commit: &Commit,
     name: &str,
 ) -> Result<Bytes, Error> {
+    read_of(store, plan, date, &commit.manifest, &commit.manifest_sha256, &commit.run_id, name)
+}
+
+/// A file of a run by what names its manifest.
+pub(crate) fn read_of(
+    store: &Store,
+    plan: &Plan,
+    date: civil::Date,
+    manifest: &str,
+    manifest_sha256: &str,
+    run_id: &str,
+    name: &str,
+) -> Result<Bytes, Error> {
     let dated = folder_of(plan, date);
-    let checked = |place: &Place, hash: &str| match store.read(place)? {
+    let bytes = checked(store, &dated.join(manifest), manifest_sha256)?;
+    let manifest: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    let outputs = manifest["outputs"].as_array().map_or(&[][..], Vec::as_slice);
+    let listed = outputs.iter().find(|output| output["name"] == name);
+    let hash = listed.and_then(|output| output["sha256"].as_str()).unwrap_or_default();
+    checked(store, &dated.join(&format!("run={run_id}")).join(name), hash)
+}
+
+/// The manifest of a committed run, held against the commit.
+pub fn read_manifest<T: serde::de::DeserializeOwned>(
+    store: &Store,
+    plan: &Plan,
+    date: civil::Date,
+    commit: &Commit,
+) -> Result<T, Error> {
+    let place = folder_of(plan, date).join(&commit.manifest);
+    let bytes = checked(store, &place, &commit.manifest_sha256)?;
+    serde_json::from_slice(&bytes).map_err(|e| Error::Unavailable {
+        action: "reading",
+        uri: place.to_string(),
+        cause: format!("not a manifest: {e}"),
+    })
+}
+
+fn checked(store: &Store, place: &Place, hash: &str) -> Result<Bytes, Error> {
+    match store.read(place)? {
         Some(bytes) if sha256(&bytes) == hash => Ok(bytes),
         kept => Err(Error::Unavailable {
             action: "reading",
@@ -109,13 +149,7 @@ pub fn read_published(
                 None => "it was committed and is gone".to_owned(),
             },
         }),
-    };
-    let manifest = checked(&dated.join(&commit.manifest), &commit.manifest_sha256)?;
-    let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap_or_default();
-    let outputs = manifest["outputs"].as_array().map_or(&[][..], Vec::as_slice);
-    let listed = outputs.iter().find(|output| output["name"] == name);
-    let hash = listed.and_then(|output| output["sha256"].as_str()).unwrap_or_default();
-    checked(&dated.join(&format!("run={}", commit.run_id)).join(name), hash)
+    }
 }
 
 fn is_commit(name: &str) -> bool {
@@ -131,6 +165,17 @@ fn read_commit(place: &Place, bytes: &[u8]) -> Result<Commit, Error> {
     })
 }
 
+/// What is about to be committed.
+#[derive(Clone, Debug)]
+pub struct Run<'r> {
+    /// Its id.
+    pub id: &'r str,
+    /// What it was made of.
+    pub identity: &'r str,
+    /// The commit of the date that it replaces, with the SHA-256 of its bytes.
+    pub replaces: Option<&'r (Commit, String)>,
+}
+
 /// Writes a run, reads it back, and commits it.
 ///
 /// `manifest` is completed with the outputs; it must be the same for the same run.
@@ -138,30 +183,29 @@ pub fn publish(
     store: &Store,
     plan: &Plan,
     date: civil::Date,
-    run_id: &str,
+    run: &Run<'_>,
     outputs: &[Output],
     manifest: serde_json::Map<String, serde_json::Value>,
 ) -> Result<Published, Error> {
+    let run_id = run.id;
     let dated = folder_of(plan, date);
     let folder = dated.join(&format!("run={run_id}"));
-    let before = current(store, plan, date)?;
-    if let Some((commit, _)) = before.as_ref().filter(|(commit, _)| commit.run_id == run_id) {
-        return Ok(Published::Already { folder, number: commit.number });
-    }
+    let before = run.replaces;
     for output in outputs {
         write_checked(store, &folder.join(&output.name), &output.bytes)?;
     }
-    let previous = before.as_ref().map(|(_, hash)| hash.clone());
+    let previous = before.map(|(_, hash)| hash.clone());
     let manifest = finished_manifest(manifest, outputs);
     write_checked(store, &folder.join("manifest.json"), &manifest)?;
 
-    let number = before.as_ref().map_or(0, |(commit, _)| commit.number) + 1;
+    let number = before.map_or(0, |(commit, _)| commit.number) + 1;
     let commit = Commit {
         schema: "tieout.commit/1".to_owned(),
         number,
         job: plan.job.clone(),
         date: date.to_string(),
         run_id: run_id.to_owned(),
+        identity: run.identity.to_owned(),
         manifest: format!("run={run_id}/manifest.json"),
         manifest_sha256: sha256(&manifest),
         previous_sha256: previous,
@@ -171,7 +215,8 @@ pub fn publish(
         Created::Ours => {}
         Created::Theirs(bytes) => {
             let winner = read_commit(&place, &bytes)?;
-            if winner.run_id == run_id {
+            if winner.identity == run.identity {
+                let folder = dated.join(&format!("run={}", winner.run_id));
                 return Ok(Published::Already { folder, number });
             }
             return Err(Error::LostRace { job: plan.job.clone(), date: date.to_string(), winner: winner.run_id });

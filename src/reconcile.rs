@@ -6,14 +6,15 @@
 use std::collections::BTreeMap;
 
 use rayon::prelude::*;
-use tieout_kernel::across::{Before, Mark, over_returned, power_of_ten};
+use tieout_kernel::across::{Mark, over_returned, power_of_ten};
 use tieout_kernel::code::{Code, Codes};
 use tieout_kernel::key::{KeyHasher, KindClass, Pass, event_key, order_key};
 use tieout_kernel::outcome::Outcome;
 use tieout_kernel::pass;
 use tieout_kernel::policy::Policy;
 use tieout_kernel::proof::{Broken, Ends};
-use tieout_kernel::record::{Across, Book, Kind, Record};
+use tieout_kernel::record::{Across, Book, Kind, Origin, Record};
+use tieout_kernel::settle::is_of_tonight;
 use tieout_kernel::single;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -36,10 +37,13 @@ pub struct Reconciled<'r> {
 }
 
 /// Tells each record what the rules across groups found out about it.
-pub fn mark(records: &mut [Record<'_>], agreed: &Agreed, seed: u64) {
+///
+/// `judge_orphans` says whether the history reaches back far enough to say that nobody knows an order.
+pub fn mark(records: &mut [Record<'_>], agreed: &Agreed, seed: u64, judge_orphans: bool) {
     let life = over_returned_orders(records, agreed, seed);
     for record in records {
-        let mut across = Across::default();
+        // What an earlier night found out stays true.
+        let mut across = Across { hints: Codes::NONE, refunds_of_order: 0, orphan: false, ..record.across };
         for mark in [life.get(&record.place), agreed.marks.get(&record.place)].into_iter().flatten() {
             across.codes = across.codes.with(mark.code);
             across.at_risk = across.at_risk.max(mark.at_risk);
@@ -47,12 +51,16 @@ pub fn mark(records: &mut [Record<'_>], agreed: &Agreed, seed: u64) {
         if agreed.twins.contains(&record.place) {
             across.hints = Codes::NONE.with(Code::SuspectedDuplicate);
         }
-        if record.kind == Kind::Refund
-            && let Some(order) = record.order_no
-        {
+        let goes_back = matches!(record.kind, Kind::Refund | Kind::Chargeback | Kind::ChargebackReversal);
+        if let Some(order) = record.order_no.filter(|_| goes_back) {
             let hash = KeyHasher::new(seed, record.account).hash(KindClass::Payment, order);
-            let side = usize::from(record.book != Book::Ledger);
-            across.refunds_of_order = agreed.refunds[side].get(&hash).copied().unwrap_or(0);
+            if record.kind == Kind::Refund {
+                let side = usize::from(record.book != Book::Ledger);
+                across.refunds_of_order = agreed.refunds[side].get(&hash).copied().unwrap_or(0);
+            }
+            // Only the night that sees an event first looks back far enough; later ones may still find its order.
+            let unknown = if record.origin == Origin::Tonight { judge_orphans } else { record.across.orphan };
+            across.orphan = unknown && !agreed.known.contains(&hash);
         }
         record.across = across;
     }
@@ -65,7 +73,9 @@ fn over_returned_orders(records: &[Record<'_>], agreed: &Agreed, seed: u64) -> B
         return BTreeMap::new();
     }
     for (at, record) in (0_u32..).zip(records) {
-        let concerned = matches!(record.kind, Kind::Payment | Kind::Reversal | Kind::Refund | Kind::Chargeback);
+        // What ended on an earlier night is in what came before.
+        let concerned = matches!(record.kind, Kind::Payment | Kind::Reversal | Kind::Refund | Kind::Chargeback)
+            && record.origin != Origin::History;
         if let Some(order) = record.order_no.filter(|_| concerned && record.book != Book::Ledger) {
             let hash = KeyHasher::new(seed, record.account).hash(KindClass::Payment, order);
             if agreed.suspects.binary_search(&hash).is_ok() {
@@ -73,7 +83,10 @@ fn over_returned_orders(records: &[Record<'_>], agreed: &Agreed, seed: u64) -> B
             }
         }
     }
-    let marks = by_order.into_values().flat_map(|members| over_returned(records, members, Before::default()));
+    let marks = by_order.into_iter().flat_map(|(order, members)| {
+        let before = agreed.life.get(&order).copied().unwrap_or_default();
+        over_returned(records, members, before)
+    });
     marks.map(|mark| (mark.place, mark)).collect()
 }
 
@@ -150,6 +163,7 @@ fn first_place(records: &[Record<'_>], outcome: &Outcome) -> (u64, u64) {
 
 /// Amounts that differ by exactly a power of ten are a confusion of units when it happens at least
 /// twice in a source or in one row of a hundred: `AMOUNT_SCALE` instead of thousands of wrong amounts.
+/// Gives the sources in which tonight's do.
 fn relabel_scale_errors(
     records: &[Record<'_>],
     outcomes: &mut [Outcome],
@@ -167,7 +181,7 @@ fn relabel_scale_errors(
         *counts.entry(source).or_default() += 1;
     }
     counts.retain(|source, count| *count >= 2 || *count * 100 >= rows.get(source).copied().unwrap_or(0));
-    for outcome in outcomes {
+    for outcome in outcomes.iter_mut() {
         if suspect(outcome).is_some_and(|source| counts.contains_key(&source))
             && let Outcome::Difference(difference) = outcome
         {
@@ -177,5 +191,15 @@ fn relabel_scale_errors(
             difference.cause = Code::AmountScale.cause();
         }
     }
-    counts.into_iter().collect()
+    let mut of_tonight: BTreeMap<u16, u64> = BTreeMap::new();
+    for outcome in outcomes.iter() {
+        if let Outcome::Difference(difference) = outcome
+            && difference.code == Code::AmountScale
+            && is_of_tonight(records, difference)
+            && let Some(&theirs) = difference.statement.first()
+        {
+            *of_tonight.entry(records[theirs as usize].source).or_default() += 1;
+        }
+    }
+    of_tonight.into_iter().collect()
 }

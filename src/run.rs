@@ -5,26 +5,32 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil;
 use tieout_kernel::calendar::Day;
 use tieout_kernel::code::{Code, Severity};
+use tieout_kernel::key::{KeyHasher, event_key};
 use tieout_kernel::outcome::{Outcome, State};
 use tieout_kernel::policy::Policy;
 use tieout_kernel::proof::Tally;
-use tieout_kernel::record::{Book, KindSet};
+use tieout_kernel::record::{Book, KindSet, Origin};
 
-use crate::agree::{self, Agreed, Held, Night, NightFile, Residue, Scan, Wanted};
+use crate::agree::{self, Agreed, Earlier, Held, Night, NightFile, Residue, Scan, Wanted};
+use crate::carry::Carried;
+use crate::carry::days::{self, Chain, Incomplete};
+use crate::carry::history::{self, Found, Texts};
+use crate::carry::pool::{self, Leaving, Pool};
+use crate::carry::roll::{self, RollForward};
 use crate::controls;
 use crate::error::Error;
 use crate::finding::Finding;
 use crate::intake::{self, Intake, Now};
 use crate::job::{Evidence, Language, Plan, day_of};
 use crate::normalise::decimal_text;
-use crate::publish::{self, Output, Published};
+use crate::publish::{self, Commit, Output, Published};
 use crate::reconcile::{self, Reconciled};
-use crate::report::schema::{DIFFERENCES_FOR_PEOPLE, INPUTS, SETTLEMENTS_FOR_PEOPLE};
+use crate::report::schema::{DIFFERENCES_FOR_PEOPLE, INPUTS, OPEN_ITEMS_FOR_PEOPLE, SETTLEMENTS_FOR_PEOPLE};
 use crate::report::summary::{self, Parts, Summary};
-use crate::report::tables::{self, Tables};
+use crate::report::tables::{self, Lines, Tables};
 use crate::report::{Sheet, Table};
 use crate::settle;
-use crate::store::{Found, Store, sha256};
+use crate::store::{self, Store, sha256};
 use crate::weigh::{self, RateFile};
 
 /// How a run is made.
@@ -34,6 +40,8 @@ pub struct Options {
     pub dry_run: bool,
     /// The moment of the run, for deadlines.
     pub now: Now,
+    /// Begin here, whatever was published for the day before.
+    pub start_fresh: bool,
 }
 
 /// What a run came to.
@@ -50,29 +58,46 @@ pub struct Finished {
 /// Runs a job on a date.
 pub fn run(store: &Store, plan: &Plan, date: civil::Date, options: &Options) -> Result<Finished, Error> {
     let day = day_of(date);
+    let chain = days::chain(store, plan, date, options.start_fresh)?;
     let intake = intake::gather(store, plan, date, options.now)?;
     let rates = weigh::read_rates(store, plan, date)?;
-    let run_id = run_id(plan, date, &intake, &rates);
-    if let Some(finished) = published_before(store, plan, date, &run_id, options)? {
-        return Ok(finished);
+    let replaces = publish::current(store, plan, date)?;
+    let identity = identity(plan, date, &intake, &rates, &chain);
+    if let Some((commit, _)) = replaces.as_ref().filter(|(commit, _)| commit.identity == identity && !options.dry_run) {
+        return published_before(store, plan, date, commit);
     }
+    // The same inputs again after others had replaced them are another run: it cancels what those asked for.
+    let run_id = match &replaces {
+        None => identity.clone(),
+        Some((_, replaced)) => sha256(format!("{identity}\n{replaced}").as_bytes())[..ID_LENGTH].to_owned(),
+    };
+    let Pool { carried, lapsed } = pool::read(store, plan, date, &chain)?;
     let policy = policy_of(plan, day, &intake);
     let (night, mut scan, mut findings, blocked) = scanned(store, plan, date, day, &policy, &intake)?;
-    let agreed = agree::settle_agreement(&night, &mut scan)?;
-    let residue = agree::fetch(&night, &scan.lines_before, &agreed.residue)?;
+    let found = remembered(store, plan, date, &chain, &night, &scan, &carried)?;
+    let agreed = agree::settle_agreement(&night, &mut scan, Earlier { carried: &carried, found: &found })?;
+    let mut residue = agree::fetch(&night, &scan.lines_before, &agreed.residue)?;
+    residue.bring(carried);
+    let revived = revived(&night, &residue, &found);
+    residue.bring(revived);
     let compared = residue.compared();
     let mut records = residue.records(&night, &compared);
-    reconcile::mark(&mut records, &agreed, night.seed);
+    let reaches = plan.carry.history_days > 0 && found.reach >= plan.carry.orphan_after;
+    reconcile::mark(&mut records, &agreed, night.seed, reaches);
     let mut reconciled = reconcile::reconcile(records, &policy, &statement_rows(&night, &scan))?;
-    findings.extend(of_the_run(plan, &night, &scan, &reconciled));
-    let ids = tables::identified(&plan.job, &reconciled);
+    findings.extend(of_the_run(plan, &night, &scan, &residue, &reconciled));
+    findings.extend(of_the_days(store, plan, date, &intake, replaces.as_ref(), &chain, &lapsed)?);
+    let ids = tables::identified(&plan.job, &reconciled, &residue);
     findings.extend(settle::apply(plan, &rates, &scan, &night, &mut reconciled, &ids, &findings));
     // What was settled is nobody's difference any more, so it is weighed last.
     weigh::apply(plan, &policy, &rates, &night, &residue, &mut reconciled);
     reconciled.close()?;
     prove(&night, &scan, &mut reconciled)?;
+    let roll_forward = roll::forward(plan, residue.all_carried(), &lapsed, &reconciled)?;
+    prove_opening(store, plan, &chain, &roll_forward)?;
     in_order(&mut findings);
 
+    let remembers = plan.carry.history_days > 0;
     let parts = Parts {
         job: &plan.job,
         date: &date.to_string(),
@@ -83,8 +108,11 @@ pub fn run(store: &Store, plan: &Plan, date: civil::Date, options: &Options) -> 
         findings: &findings,
         blocked: &blocked,
         books: &plan.sources.iter().map(|source| source.book).collect::<Vec<_>>(),
+        roll_forward: &roll_forward,
+        history_since: remembers.then(|| Day(day.0 - i32::try_from(found.reach).unwrap_or(0))),
     };
     let summary = parts.summary()?;
+    let first_seen = first_seen(residue.all_carried());
     let made = Made {
         plan,
         intake: &intake,
@@ -94,6 +122,7 @@ pub fn run(store: &Store, plan: &Plan, date: civil::Date, options: &Options) -> 
         residue: &residue,
         reconciled: &reconciled,
         ids: &ids,
+        first_seen: &first_seen,
         day,
         date,
     };
@@ -105,14 +134,22 @@ pub fn run(store: &Store, plan: &Plan, date: civil::Date, options: &Options) -> 
     if options.dry_run {
         return Ok(Finished { summary, published: None, exit_code });
     }
-    let manifest = made.manifest(&run_id, &summary);
-    let published = publish::publish(store, plan, date, &run_id, &outputs, manifest)?;
+    let manifest = made.manifest(&run_id, &summary, &chain, &blocked);
+    let run = publish::Run { id: &run_id, identity: &identity, replaces: replaces.as_ref() };
+    let published = publish::publish(store, plan, date, &run, &outputs, manifest)?;
     Ok(Finished { summary, published: Some(published), exit_code })
 }
 
-/// The identity of a run: its inputs, its policy, the program.
-fn run_id(plan: &Plan, date: civil::Date, intake: &Intake, rates: &RateFile) -> String {
+/// Characters of a run's id.
+const ID_LENGTH: usize = 24;
+
+/// What a run is made of: its inputs, its policy, the program, the day before. Equal for equal results.
+fn identity(plan: &Plan, date: civil::Date, intake: &Intake, rates: &RateFile, chain: &Chain) -> String {
     let mut text = format!("tieout {}\n{}\n{date}\n{}\n", env!("CARGO_PKG_VERSION"), plan.job, plan.policy_hash);
+    match &chain.commit {
+        Some(before) => text += &format!("after {}\n", before.manifest_sha256),
+        None => text += "fresh\n",
+    }
     for input in &intake.inputs {
         let source = &plan.sources[usize::from(input.source)].name;
         text += &format!("{source}\t{}\t{}\n", input.pinned.found.place.name(), input.pinned.sha256);
@@ -126,24 +163,13 @@ fn run_id(plan: &Plan, date: civil::Date, intake: &Intake, rates: &RateFile) -> 
     for finding in intake.findings.iter().filter(|finding| finding.file.is_empty()) {
         text += &format!("{}\t{}\n", finding.source, finding.code);
     }
-    sha256(text.as_bytes())[..24].to_owned()
+    sha256(text.as_bytes())[..ID_LENGTH].to_owned()
 }
 
-fn published_before(
-    store: &Store,
-    plan: &Plan,
-    date: civil::Date,
-    run_id: &str,
-    options: &Options,
-) -> Result<Option<Finished>, Error> {
-    if options.dry_run {
-        return Ok(None);
-    }
-    let Some((commit, _)) = publish::current(store, plan, date)?.filter(|(commit, _)| commit.run_id == run_id) else {
-        return Ok(None);
-    };
-    let folder = publish::folder_of(plan, date).join(&format!("run={run_id}"));
-    let page = publish::read_published(store, plan, date, &commit, SUMMARY)?;
+/// What the current commit says, which is of the same run.
+fn published_before(store: &Store, plan: &Plan, date: civil::Date, commit: &Commit) -> Result<Finished, Error> {
+    let folder = publish::folder_of(plan, date).join(&format!("run={}", commit.run_id));
+    let page = publish::read_published(store, plan, date, commit, SUMMARY)?;
     let summary = serde_json::from_slice(&page).map_err(|e| Error::Unavailable {
         action: "reading",
         uri: folder.join(SUMMARY).to_string(),
@@ -151,7 +177,120 @@ fn published_before(
     })?;
     // What needed people has told them already.
     let published = Some(Published::Already { folder, number: commit.number });
-    Ok(Some(Finished { summary, published, exit_code: 0 }))
+    Ok(Finished { summary, published, exit_code: 0 })
+}
+
+/// What the history has under tonight's keys and orders.
+fn remembered(
+    store: &Store,
+    plan: &Plan,
+    date: civil::Date,
+    chain: &Chain,
+    night: &Night<'_>,
+    scan: &Scan,
+    carried: &[Carried],
+) -> Result<Found, Error> {
+    if plan.carry.history_days == 0 || chain.links.is_empty() {
+        return Ok(Found::default());
+    }
+    let filter = agree::asks_for(night, scan, carried);
+    history::look_up(store, plan, date, chain, &filter)
+}
+
+/// Records of the history that stand under a key of tonight or of the pool.
+fn revived(night: &Night<'_>, residue: &Residue, found: &Found) -> Vec<Carried> {
+    if found.rows.is_empty() {
+        return Vec::new();
+    }
+    let mut keys: BTreeMap<u128, &str> = BTreeMap::new();
+    let mut texts = Texts::default();
+    for at in 0..residue.len() {
+        let record = residue.record(night, at);
+        texts.learn(night.seed, &record);
+        if let Some(number) = event_key(&record) {
+            let key = KeyHasher::new(night.seed, record.account).hash(record.kind.class(), number);
+            if !found.of_key(key).is_empty() {
+                keys.insert(key, number);
+            }
+        }
+    }
+    // What the pool has is whole, whatever the history has of it: an explanation, or what ended and was opened again.
+    let row = |one: &Carried| (one.book, one.source, one.file.clone(), one.line, one.night);
+    let in_pool: BTreeSet<_> = residue.all_carried().iter().map(row).collect();
+    let mut revived = history::revived(found, &keys, &texts);
+    revived.retain(|one| !in_pool.contains(&row(one)));
+    revived
+}
+
+/// When differences that are not new were seen first.
+fn first_seen(carried: &[Carried]) -> BTreeMap<String, Day> {
+    let mut first_seen = BTreeMap::new();
+    for one in carried.iter().filter(|one| one.origin.is_pool()) {
+        if let Some(id) = &one.difference {
+            let first = first_seen.entry(id.clone()).or_insert(one.first_seen);
+            *first = (*first).min(one.first_seen);
+        }
+    }
+    first_seen
+}
+
+/// The day begins with what the day before ended with.
+fn prove_opening(store: &Store, plan: &Plan, chain: &Chain, lines: &[RollForward]) -> Result<(), Error> {
+    let before = match (&chain.commit, chain.links.first()) {
+        (Some(commit), Some(link)) => {
+            let page = publish::read_published(store, plan, link.date, commit, SUMMARY)?;
+            let summary: Summary = serde_json::from_slice(&page).map_err(|e| Error::Unavailable {
+                action: "reading",
+                uri: publish::folder_of(plan, link.date).join(SUMMARY).to_string(),
+                cause: format!("not a summary: {e}"),
+            })?;
+            summary.roll_forward
+        }
+        _ => Vec::new(),
+    };
+    Ok(roll::prove_opening(lines, &before)?)
+}
+
+/// Findings that only the days before show.
+fn of_the_days(
+    store: &Store,
+    plan: &Plan,
+    date: civil::Date,
+    intake: &Intake,
+    replaces: Option<&(Commit, String)>,
+    chain: &Chain,
+    lapsed: &[Carried],
+) -> Result<Vec<Finding>, Error> {
+    let mut findings = Vec::new();
+    if let Some((commit, _)) = replaces {
+        let manifest: serde_json::Value = publish::read_manifest(store, plan, date, commit)?;
+        for (number, source) in plan.of_book(Book::Statement) {
+            let of_source = |input: &&serde_json::Value| input["source"].as_str() == Some(&source.name);
+            let inputs = manifest["inputs"].as_array().into_iter().flatten().filter(of_source);
+            let before: BTreeSet<&str> = inputs.filter_map(|input| input["sha256"].as_str()).collect();
+            let now = intake.inputs.iter().filter(|input| input.source == number);
+            let now: BTreeSet<&str> = now.map(|input| input.pinned.sha256.as_str()).collect();
+            if !before.is_empty() && !now.is_empty() && before != now {
+                let message = format!("the statement of {date} has other content than in commit {}", commit.number);
+                let hint = "compare the two runs; what only the earlier one asked for is cancelled";
+                findings.push(Finding::new(Code::StatementRestated, message).of_source(&source.name).hint(hint));
+            }
+        }
+    }
+    for incomplete in &chain.incomplete {
+        for source in &incomplete.sources {
+            let message = format!("{} was published without a usable file of this source", incomplete.date);
+            let hint = "run that day again when the file is there, and then the days after it";
+            let finding = Finding::new(Code::HeldNoStatement, message).severity(Severity::P2);
+            findings.push(finding.of_source(source).hint(hint));
+        }
+    }
+    if let Some((records, message)) = pool::lapsed_words(lapsed) {
+        let hint = "see `keep_open` under [carry]; nobody closed them, and tieout no longer lists them";
+        let finding = Finding::new(Code::TimingPending, message).severity(Severity::P1).rows(records);
+        findings.push(finding.hint(hint));
+    }
+    Ok(findings)
 }
 
 /// The file of the first page.
@@ -234,6 +373,7 @@ fn night_of<'p>(plan: &Plan, policy: &'p Policy, intake: &Intake, blocked: &BTre
         across: true,
         look_alikes: plan.look_alikes.as_ref().map(|rule| rule.window_micros),
         dated: true,
+        history: plan.carry.history_days > 0,
     };
     let mut night = Night::new(policy, files.collect(), wanted, seed(plan));
     if let Some(rule) = &plan.look_alikes {
@@ -242,9 +382,10 @@ fn night_of<'p>(plan: &Plan, policy: &'p Policy, intake: &Intake, blocked: &BTre
     night
 }
 
-/// The seed of a run's hashes: nobody who writes order numbers knows it, and results do not depend on it.
+/// The seed of a job's hashes: the same on every night, because the history has them, and no result depends
+/// on it.
 fn seed(plan: &Plan) -> u64 {
-    u64::from_str_radix(&plan.policy_hash[..16], 16).unwrap_or(0)
+    u64::from_str_radix(&sha256(format!("tieout keys of {}", plan.job).as_bytes())[..16], 16).unwrap_or(0)
 }
 
 fn statement_rows(night: &Night<'_>, scan: &Scan) -> BTreeMap<u16, u64> {
@@ -258,8 +399,10 @@ fn statement_rows(night: &Night<'_>, scan: &Scan) -> BTreeMap<u16, u64> {
 /// Invariants 1 and 2: what was admitted ended, once, and the money of both books differs by what is listed.
 pub fn prove(night: &Night<'_>, scan: &Scan, reconciled: &mut Reconciled<'_>) -> Result<(), Error> {
     let mut fetched = [Tally::default(), Tally::default()];
+    let mut earlier = [Tally::default(), Tally::default()];
     for record in &reconciled.records {
-        fetched[usize::from(record.book != Book::Ledger)].count(record);
+        let tallies = if record.origin == Origin::Tonight { &mut fetched } else { &mut earlier };
+        tallies[usize::from(record.book != Book::Ledger)].count(record);
     }
     let mut admitted = [Tally::default(), Tally::default()];
     let mut aside = [Tally::default(), Tally::default()];
@@ -274,8 +417,9 @@ pub fn prove(night: &Night<'_>, scan: &Scan, reconciled: &mut Reconciled<'_>) ->
         }
     }
     ends.agreed(admitted[0].less(&fetched[0])?, admitted[1].less(&fetched[1])?)?;
-    for (admitted, aside) in admitted.iter_mut().zip(&aside) {
-        admitted.add(aside);
+    for (admitted, more) in admitted.iter_mut().zip(aside.iter().zip(&earlier)) {
+        admitted.add(more.0);
+        admitted.add(more.1);
     }
     ends.prove(&admitted[0], &admitted[1])?;
     reconciled.ends = ends;
@@ -283,7 +427,13 @@ pub fn prove(night: &Night<'_>, scan: &Scan, reconciled: &mut Reconciled<'_>) ->
 }
 
 /// Findings that only the outcome shows.
-fn of_the_run(plan: &Plan, night: &Night<'_>, scan: &Scan, reconciled: &Reconciled<'_>) -> Vec<Finding> {
+fn of_the_run(
+    plan: &Plan,
+    night: &Night<'_>,
+    scan: &Scan,
+    residue: &Residue,
+    reconciled: &Reconciled<'_>,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
     let rows = statement_rows(night, scan);
     for (number, source) in plan.of_book(Book::Statement) {
@@ -300,8 +450,8 @@ fn of_the_run(plan: &Plan, night: &Night<'_>, scan: &Scan, reconciled: &Reconcil
     let mut replicas: BTreeMap<(u16, &str), u64> = BTreeMap::new();
     for outcome in &reconciled.outcomes {
         if let Outcome::Rest { record, state: State::Replica, .. } = outcome {
-            let record = &reconciled.records[*record as usize];
-            *replicas.entry((record.source, &night.file_of(record.place).open.name)).or_default() += 1;
+            let source = reconciled.records[*record as usize].source;
+            *replicas.entry((source, residue.stored(night, *record as usize).file)).or_default() += 1;
         }
     }
     for ((number, file), count) in replicas {
@@ -357,6 +507,7 @@ struct Made<'m, 'r> {
     reconciled: &'m Reconciled<'r>,
     /// The id of each difference and its outcome's position, in order of the ids.
     ids: &'m [(String, usize)],
+    first_seen: &'m BTreeMap<String, Day>,
     day: Day,
     date: civil::Date,
 }
@@ -370,6 +521,7 @@ impl Made<'_, '_> {
             reconciled: self.reconciled,
             day: Some(self.day),
             severity: Some(&self.plan.severity),
+            first_seen: self.first_seen,
         };
         let numbered = tables::numbered(self.ids, self.reconciled);
         let differences = tables.differences(&numbered)?;
@@ -384,14 +536,44 @@ impl Made<'_, '_> {
         outputs.push(for_people("summary", &summary_table, &summary_columns, chinese));
         let settlements = settle::table(self.plan, &tables, self.ids)?;
         outputs.push(for_people("settlements", &settlements, &SETTLEMENTS_FOR_PEOPLE, chinese));
+        let open_items = Leaving {
+            plan: self.plan,
+            night: self.night,
+            residue: self.residue,
+            reconciled: self.reconciled,
+            ids: self.ids,
+            first_seen: self.first_seen,
+            day: self.day,
+        };
+        let open_items = open_items.table()?;
+        outputs.push(for_people("open_items", &open_items, &OPEN_ITEMS_FOR_PEOPLE, chinese));
+        let remembers = self.plan.carry.history_days > 0;
+        let lines = if remembers || self.plan.evidence == Evidence::References {
+            Lines::of(self.night, self.scan, self.agreed)?
+        } else {
+            Lines::default()
+        };
+        if remembers {
+            let ended = history::Ended {
+                night: self.night,
+                scan: self.scan,
+                agreed: self.agreed,
+                residue: self.residue,
+                reconciled: self.reconciled,
+                lines: &lines,
+            };
+            let bytes = ended.written();
+            outputs.push(Output { name: history::FILE.to_owned(), bytes, rows: None, for_people: false });
+        }
         let matches = match self.plan.evidence {
-            Evidence::References => tables.matches(self.agreed)?,
+            Evidence::References => tables.matches(self.agreed, &lines)?,
             Evidence::None => Sheet::new(crate::report::schema::MATCHES).finish()?,
         };
         for table in [
             &differences,
             &matches,
             &settlements,
+            &open_items,
             &tables.rejects()?,
             &tables::findings(findings)?,
             &self.inputs()?,
@@ -469,7 +651,22 @@ impl Made<'_, '_> {
         sheet.finish()
     }
 
-    fn manifest(&self, run_id: &str, summary: &Summary) -> serde_json::Map<String, serde_json::Value> {
+    fn manifest(
+        &self,
+        run_id: &str,
+        summary: &Summary,
+        chain: &Chain,
+        blocked: &[String],
+    ) -> serde_json::Map<String, serde_json::Value> {
+        let mut incomplete = chain.incomplete.clone();
+        let lacks = self.intake.findings.iter().filter(|finding| finding.code == Code::StatementMissing);
+        let mut sources: Vec<String> =
+            blocked.iter().cloned().chain(lacks.map(|finding| finding.source.clone())).collect();
+        sources.sort();
+        sources.dedup();
+        if !sources.is_empty() {
+            incomplete.push(Incomplete { date: self.date, sources });
+        }
         let inputs: Vec<serde_json::Value> = self
             .intake
             .inputs
@@ -499,6 +696,8 @@ impl Made<'_, '_> {
             "program": format!("tieout {}", env!("CARGO_PKG_VERSION")),
             "policy_sha256": self.plan.policy_hash,
             "standing": summary.standing.word(),
+            "chain": chain.links,
+            "incomplete": incomplete,
             "inputs": inputs,
             "matched": summary.matched,
             "differences": summary.differences,
@@ -513,7 +712,7 @@ impl Made<'_, '_> {
 }
 
 /// The version of a remote file; the time of a local one says nothing about its content.
-fn version(found: &Found) -> Option<&str> {
+fn version(found: &store::Found) -> Option<&str> {
     found.place.path().is_none().then_some(found.tag.as_str())
 }
 

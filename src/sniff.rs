@@ -189,7 +189,7 @@ pub fn sniff(store: &Store, path: &Path, shown: &str) -> Result<Sniffed, Error> 
         }
     }
     let policy = policy();
-    let wanted = Wanted { rows: false, across: false, look_alikes: None, dated: true };
+    let wanted = Wanted { rows: false, across: false, look_alikes: None, dated: true, history: false };
     let night = Night::new(&policy, readable, wanted, 0);
     let scan = agree::scan(&night)?;
     sniffed.take(&night, &scan)?;

@@ -151,9 +151,8 @@ impl Facts<'_, '_> {
     fn extra(&self, name: &str) -> Value {
         let members = self.difference.ledger.iter().chain(&self.difference.statement);
         let found = members.into_iter().find_map(|&at| {
-            let stored = self.residue.stored(at as usize);
-            let column = self.night.files[stored.file].extra.iter().position(|own| own == name)?;
-            stored.extra.get(column).copied().flatten().map(str::to_owned)
+            let stored = self.residue.stored(self.night, at as usize);
+            stored.extra.iter().find(|(own, _)| *own == name).map(|(_, text)| (*text).to_owned())
         });
         found.map_or(Value::Null, Value::Text)
     }

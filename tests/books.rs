@@ -14,7 +14,7 @@ use tieout_kernel::key::event_key;
 use tieout_kernel::money::Minor;
 use tieout_kernel::outcome::Outcome;
 use tieout_kernel::pass::reconcile;
-use tieout_kernel::record::{Across, Book, Direction, Instant, Kind, Notes, Record, Status};
+use tieout_kernel::record::{Across, Book, Direction, Instant, Kind, Notes, Origin, Record, Status};
 
 use crate::support::{Published, Row, Workspace};
 
@@ -175,7 +175,8 @@ fn night(ledger: &[Draft], statement: &[Draft], threads: usize) -> Result<(Works
     let path = workspace.write("job.toml", JOB);
     let plan = job::load(&path).unwrap();
     let date: jiff::civil::Date = DATE.parse().unwrap();
-    let options = Options { dry_run: false, now: date.tomorrow().unwrap().in_tz("UTC").unwrap().timestamp() };
+    let options =
+        Options { dry_run: false, now: date.tomorrow().unwrap().in_tz("UTC").unwrap().timestamp(), start_fresh: true };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     let store = Store::new(None).unwrap();
     pool.install(|| run(&store, &plan, date, &options)).map_err(|e| e.to_string())?;
@@ -215,6 +216,8 @@ fn record<'d>(draft: &'d Draft, book: Book, place: u64) -> Record<'d> {
         fulfilled: None,
         notes: Notes::NONE,
         compared: &[],
+        origin: Origin::Tonight,
+        held: false,
         across: Across::default(),
     }
 }

@@ -23,7 +23,7 @@ fn tell(folder: &Path) -> String {
             _ => drop(workspace.write(&name, bytes)),
         }
     }
-    let output = output(&["run", workspace.path("job.toml").to_str().unwrap(), "--date", &date]);
+    let output = output(&["run", workspace.path("job.toml").to_str().unwrap(), "--date", &date, "--start-fresh"]);
     let code = output.status.code().unwrap();
     if let Some(published) = Published::current(&workspace.path("out"), "case", &date) {
         format!("exit {code}\n{}", told(&published))

@@ -235,7 +235,7 @@ fn a_currency_with_decimals_of_its_own_is_told_alike_on_every_page() {
         "psp.csv",
         "order,kind,amount,currency,status,at,id,store\nA1,PAYMENT,51.00,KWD,SUCCESS,2026-11-20 10:00:00,T1,north\n",
     );
-    let page = stdout(&output(&["run", job.to_str().unwrap(), "--date", DATE]));
+    let page = stdout(&output(&["run", job.to_str().unwrap(), "--date", DATE, "--start-fresh"]));
     assert!(page.contains("51.00") && page.contains("1.00"), "{page}");
     let published = crate::support::Published::current(&workspace.path("out"), "case", DATE).unwrap();
     let line = published.table("summary").into_iter().find(|row| row["item"] == "difference").unwrap();
@@ -251,7 +251,7 @@ fn rates_that_contradict_the_base_currency_are_refused_with_their_line() {
         workspace.write(name, std::fs::read(path).unwrap());
     }
     let job = workspace.path("job.toml");
-    let run = || output(&["run", job.to_str().unwrap(), "--date", DATE]);
+    let run = || output(&["run", job.to_str().unwrap(), "--date", DATE, "--start-fresh"]);
     let missing = run();
     assert_eq!(missing.status.code(), Some(20));
     assert!(stderr(&missing).contains("the rates are not there yet"), "{}", stderr(&missing));

@@ -74,7 +74,7 @@ fn fixtures() -> Vec<Fixture> {
 
 fn job(fixture: &Fixture) -> String {
     format!(
-        "job = \"damaged\"\nbase_currency = \"CNY\"\noutput = \"out\"\n\
+        "job = \"damaged\"\nstarts = \"2026-11-20\"\nbase_currency = \"CNY\"\noutput = \"out\"\n\
          [suspected_duplicates]\nenabled = false\n\
          [[source]]\nname = \"ledger\"\nbook = \"ledger\"\nformat = \"jsonl\"\nplace = \"ledger.jsonl\"\nzone = \"UTC\"\n\
          unit = \"minor\"\nsign = \"signed\"\n[source.columns]\nevent_no = \"event_no\"\norder_no = \"order_no\"\n\

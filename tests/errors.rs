@@ -80,7 +80,7 @@ fn every_reason_for_a_reject_is_shown_with_its_address() {
     };
     let indicator = "sign = \"indicator\"\ndirection = { column = \"cd\", in = [\"C\"], out = [\"D\"] }\n";
     let job = format!(
-        "job = \"rejects\"\nbase_currency = \"CNY\"\noutput = \"out\"\n\
+        "job = \"rejects\"\nstarts = \"2026-03-08\"\nbase_currency = \"CNY\"\noutput = \"out\"\n\
          [[source]]\nname = \"psp\"\nbook = \"statement\"\nformat = \"delimited\"\nplace = \"psp.csv\"\naccount = \"M1\"\n{}\
          [[source]]\nname = \"more\"\nbook = \"statement\"\nformat = \"jsonl\"\nplace = \"more.jsonl\"\naccount = \"M2\"\n{}\
          [[source]]\nname = \"alipay\"\nbook = \"statement\"\nformat = \"alipay.trade\"\nplace = \"alipay.csv\"\naccount = \"2088521900345672\"\n\

@@ -329,7 +329,7 @@ fn typed_job(unit: &str) -> String {
         )
     };
     format!(
-        "job = \"types\"\nbase_currency = \"CNY\"\noutput = \"out\"\n{}{}",
+        "job = \"types\"\nstarts = \"2026-11-20\"\nbase_currency = \"CNY\"\noutput = \"out\"\n{}{}",
         source("ledger", "ledger", "parquet", "ledger.parquet", unit, ""),
         source("psp", "statement", "delimited", "psp.csv", "major", "account = \"M1\"\n")
     )

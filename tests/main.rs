@@ -15,4 +15,5 @@ mod errors;
 mod formats;
 mod publishing;
 mod sample;
+mod simulator;
 mod support;

@@ -4,9 +4,10 @@ use rayon::prelude::*;
 use tieout_kernel::calendar::Day;
 use tieout_kernel::currency::Currency;
 use tieout_kernel::money::Minor;
-use tieout_kernel::record::{Across, Book, Direction, Instant, Kind, Notes, Record, Status};
+use tieout_kernel::record::{Across, Book, Direction, Instant, Kind, Notes, Origin, Record, Status};
 
 use super::{Night, place_of, row_of, split_of};
+use crate::carry::Carried;
 use crate::error::Error;
 use crate::normalise::Columns;
 
@@ -61,11 +62,12 @@ struct Chunk {
     others: Vec<Slice>,
 }
 
-/// Records that need the full rules, in order of their places.
+/// Records that need the full rules, in order of their places: carried ones, then tonight's.
 #[derive(Debug, Default)]
 pub struct Residue {
+    carried: Vec<Carried>,
     chunks: Vec<Chunk>,
-    /// Chunk and row of each record.
+    /// Chunk and row of each of tonight's records.
     index: Vec<(u32, u32)>,
     compared: usize,
 }
@@ -73,14 +75,26 @@ pub struct Residue {
 /// Where a stored record came from, and what the reports say of it beyond the kernel's record.
 #[derive(Clone, Debug)]
 pub struct Stored<'r> {
-    /// The file, as its number in the night.
-    pub file: usize,
-    /// Line, or row number in files without lines.
+    /// The file's name.
+    pub file: &'r str,
+    /// Line, or row number in files without lines; 0 where only the night is known.
     pub line: u64,
+    /// The night whose file it was in; none for tonight's.
+    pub night: Option<Day>,
     /// The settlement batch.
     pub batch_id: Option<&'r str>,
-    /// The columns carried to the reports, in the order of the file's `extra`.
-    pub extra: Vec<Option<&'r str>>,
+    /// The columns carried to the reports that it has.
+    pub extra: Vec<(&'r str, &'r str)>,
+}
+
+impl std::fmt::Display for Stored<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.night, self.line) {
+            (None, line) => write!(f, "{}:{line}", self.file),
+            (Some(night), 0) => write!(f, "{}@{night}", self.file),
+            (Some(night), line) => write!(f, "{}:{line}@{night}", self.file),
+        }
+    }
 }
 
 /// Reads the records at `places`, which are ascending, with everything they have.
@@ -96,8 +110,8 @@ pub fn fetch(night: &Night<'_>, lines_before: &[u64], places: &[u64]) -> Result<
         .par_iter()
         .map(|(split, rows)| fetch_split(night, lines_before[*split], *split, rows))
         .collect::<Result<Vec<_>, Error>>()?;
-    let mut residue =
-        Residue { chunks, index: Vec::with_capacity(places.len()), compared: night.policy.compared.columns.len() };
+    let mut residue = Residue { chunks, compared: night.policy.compared.columns.len(), ..Residue::default() };
+    residue.index.reserve(places.len());
     for (number, chunk) in (0_u32..).zip(&residue.chunks) {
         let count = u32::try_from(chunk.rows.len()).expect("a split has fewer than 2³² rows");
         residue.index.extend((0..count).map(|row| (number, row)));
@@ -200,20 +214,32 @@ impl Chunk {
 }
 
 impl Residue {
+    /// Puts records of earlier nights before tonight's.
+    pub fn bring(&mut self, carried: Vec<Carried>) {
+        self.carried.extend(carried);
+    }
+
+    /// The record of an earlier night at a position; `None` for tonight's.
+    #[must_use]
+    pub fn carried(&self, at: usize) -> Option<&Carried> {
+        self.carried.get(at)
+    }
+
     /// How many records.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.index.len()
+        self.carried.len() + self.index.len()
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.index.is_empty()
+        self.len() == 0
     }
 
+    /// Where one of tonight's records is kept, by its position among all.
     fn row(&self, at: usize) -> (&Chunk, usize) {
-        let (chunk, row) = self.index[at];
+        let (chunk, row) = self.index[at - self.carried.len()];
         (&self.chunks[chunk as usize], row as usize)
     }
 
@@ -221,6 +247,9 @@ impl Residue {
     #[must_use]
     pub fn compared(&self) -> Vec<Vec<Option<&str>>> {
         let compared = |at: usize| {
+            if let Some(carried) = self.carried(at) {
+                return carried.compared.iter().map(Option::as_deref).collect();
+            }
             let (chunk, row) = self.row(at);
             let mut others = chunk.others(row);
             others.truncate(self.compared);
@@ -234,48 +263,85 @@ impl Residue {
     pub fn records<'r>(&'r self, night: &Night<'_>, compared: &'r [Vec<Option<&'r str>>]) -> Vec<Record<'r>> {
         (0..self.len())
             .map(|at| {
-                let (chunk, row) = self.row(at);
-                let file = &night.files[chunk.file];
-                let kept = &chunk.rows[row];
-                Record {
-                    book: if file.book == Book::Ledger { Book::Ledger } else { Book::Statement },
-                    source: file.source,
-                    place: kept.place,
-                    content: kept.content,
-                    account: chunk.get(kept.account).unwrap_or_default(),
-                    kind: kept.kind,
-                    direction: kept.direction,
-                    status: kept.status,
-                    currency: kept.currency,
-                    principal: kept.principal,
-                    amount: kept.amount,
-                    order_amount: kept.order_amount,
-                    fee: kept.fee,
-                    tax: kept.tax,
-                    net: kept.net,
-                    event_no: chunk.get(kept.event_no),
-                    order_no: chunk.get(kept.order_no),
-                    provider_txn_id: chunk.get(kept.provider_txn_id),
-                    original_txn_id: chunk.get(kept.original_txn_id),
-                    counterparty: chunk.get(kept.counterparty),
-                    occurred_at: kept.occurred_at,
-                    business_date: kept.business_date,
-                    closed_at: kept.closed_at,
-                    fulfilled: kept.fulfilled,
-                    notes: kept.notes,
-                    compared: compared.get(at).map_or(&[], Vec::as_slice),
-                    across: Across::default(),
+                let compared = compared.get(at).map_or(&[][..], Vec::as_slice);
+                match self.carried(at) {
+                    Some(carried) => carried.record(at as u64, compared),
+                    None => self.of_tonight(night, at, compared),
                 }
             })
             .collect()
     }
 
+    /// One record, without its further compared columns.
+    #[must_use]
+    pub fn record<'r>(&'r self, night: &Night<'_>, at: usize) -> Record<'r> {
+        match self.carried(at) {
+            Some(carried) => carried.record(at as u64, &[]),
+            None => self.of_tonight(night, at, &[]),
+        }
+    }
+
+    /// All records of earlier nights.
+    #[must_use]
+    pub fn all_carried(&self) -> &[Carried] {
+        &self.carried
+    }
+
+    fn of_tonight<'r>(&'r self, night: &Night<'_>, at: usize, compared: &'r [Option<&'r str>]) -> Record<'r> {
+        let (chunk, row) = self.row(at);
+        let file = &night.files[chunk.file];
+        let kept = &chunk.rows[row];
+        let account = chunk.get(kept.account).unwrap_or_default();
+        Record {
+            book: if file.book == Book::Ledger { Book::Ledger } else { Book::Statement },
+            source: file.source,
+            place: kept.place,
+            origin: Origin::Tonight,
+            held: file.held.holds(account),
+            content: kept.content,
+            account,
+            kind: kept.kind,
+            direction: kept.direction,
+            status: kept.status,
+            currency: kept.currency,
+            principal: kept.principal,
+            amount: kept.amount,
+            order_amount: kept.order_amount,
+            fee: kept.fee,
+            tax: kept.tax,
+            net: kept.net,
+            event_no: chunk.get(kept.event_no),
+            order_no: chunk.get(kept.order_no),
+            provider_txn_id: chunk.get(kept.provider_txn_id),
+            original_txn_id: chunk.get(kept.original_txn_id),
+            counterparty: chunk.get(kept.counterparty),
+            occurred_at: kept.occurred_at,
+            business_date: kept.business_date,
+            closed_at: kept.closed_at,
+            fulfilled: kept.fulfilled,
+            notes: kept.notes,
+            compared,
+            across: Across::default(),
+        }
+    }
+
     /// Where a record came from and what else is known of it.
     #[must_use]
-    pub fn stored(&self, at: usize) -> Stored<'_> {
+    pub fn stored<'r>(&'r self, night: &'r Night<'_>, at: usize) -> Stored<'r> {
+        if let Some(carried) = self.carried(at) {
+            return carried.stored();
+        }
         let (chunk, row) = self.row(at);
         let kept = &chunk.rows[row];
+        let file = &night.files[chunk.file];
         let extra = chunk.others(row).split_off(self.compared);
-        Stored { file: chunk.file, line: kept.line, batch_id: chunk.get(kept.batch_id), extra }
+        let named = file.extra.iter().zip(extra);
+        Stored {
+            file: &file.open.name,
+            line: kept.line,
+            night: None,
+            batch_id: chunk.get(kept.batch_id),
+            extra: named.filter_map(|(name, text)| Some((name.as_str(), text?))).collect(),
+        }
     }
 }

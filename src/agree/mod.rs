@@ -7,27 +7,31 @@
 //! ```
 //!
 //! A place names a record: the split's number and the row within it. Splits are numbered by source,
-//! file and offset, so places are in the order of the input whatever thread read them.
+//! file and offset, so places are in the order of the input whatever thread read them. Records that
+//! were carried from earlier nights come before all of them.
 
 mod fetch;
 mod scan;
 mod totals;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
-use tieout_kernel::across::{Mark, Sighting, look_alikes};
+use tieout_kernel::across::{Before, Mark, Sighting, look_alikes};
 use tieout_kernel::currency::Currency;
-use tieout_kernel::fingerprint::{Fingerprint, agree};
+use tieout_kernel::fingerprint::{Asked, Fingerprint, agree};
+use tieout_kernel::key::{KeyHasher, KindClass};
 use tieout_kernel::money::{Minor, Total as Sum};
 use tieout_kernel::policy::Policy;
-use tieout_kernel::record::{Book, Kind, Status};
+use tieout_kernel::record::{Book, Kind, Origin, Status};
 
 pub use fetch::{Residue, Stored, fetch};
-pub use scan::{Return, Scan, ScanFile, SplitRows, scan};
+pub use scan::{Return, Scan, ScanFile, SplitRows, StatementRow, scan};
 pub use totals::{Tag, Total, Totals};
 
+use crate::carry::Carried;
+use crate::carry::history::{Filter, Found};
 use crate::error::Error;
 use crate::expression::Condition;
 use crate::formats::{OpenFile, Split};
@@ -64,12 +68,25 @@ pub enum Held {
     None,
     /// Those of some accounts.
     Accounts(Vec<String>),
-    /// All.
+    /// All: they are put aside as they are read, because nothing of them can be trusted.
     All,
+}
+
+impl Held {
+    /// Whether a record of an account that takes part is held.
+    #[must_use]
+    pub fn holds(&self, account: &str) -> bool {
+        match self {
+            Self::None => false,
+            Self::Accounts(accounts) => accounts.iter().any(|one| one == account),
+            Self::All => true,
+        }
+    }
 }
 
 /// What of the fast path's by-products is wanted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "four by-products that are each wanted or not")]
 pub struct Wanted {
     /// Rows and amounts of statement records, for evidence and for the rules across groups.
     pub rows: bool,
@@ -79,6 +96,8 @@ pub struct Wanted {
     pub look_alikes: Option<i64>,
     /// Whether records have dates that are compared.
     pub dated: bool,
+    /// Whether what matches is remembered for the nights after.
+    pub history: bool,
 }
 
 /// All files of a run with their splits numbered.
@@ -146,10 +165,16 @@ impl<'p> Night<'p> {
     }
 }
 
-/// The split number of a place.
+/// The split number of a place in one of tonight's files.
 #[must_use]
 pub fn split_of(place: u64) -> usize {
-    usize::try_from(place >> 32).expect("a split number has 32 bits")
+    usize::try_from((place >> 32).saturating_sub(1)).expect("a split number has 32 bits")
+}
+
+/// Whether a place is that of a carried record.
+#[must_use]
+pub fn is_carried(place: u64) -> bool {
+    place >> 32 == 0
 }
 
 /// The row within its split of a place.
@@ -161,7 +186,21 @@ pub fn row_of(place: u64) -> u32 {
 /// The place of a row of a split.
 #[must_use]
 pub fn place_of(split: usize, row: u32) -> u64 {
-    ((split as u64) << 32) | u64::from(row)
+    ((split as u64 + 1) << 32) | u64::from(row)
+}
+
+/// What earlier nights left that concerns tonight.
+#[derive(Clone, Copy, Debug)]
+pub struct Earlier<'e> {
+    /// Records that take part again; the place of each is its position.
+    pub carried: &'e [Carried],
+    /// What the history has under tonight's keys and orders.
+    pub found: &'e Found,
+}
+
+impl Earlier<'static> {
+    /// Nothing, where there is no night before.
+    pub const NOTHING: Self = Self { carried: &[], found: &Found { rows: Vec::new(), reach: 0 } };
 }
 
 /// What the fast path came to.
@@ -176,21 +215,60 @@ pub struct Agreed {
     /// Orders, by hash and ascending, on which more may have gone back than came in: all their
     /// provider's events are in the residue, where they are judged.
     pub suspects: Vec<u128>,
+    /// What moved on an order before tonight, as far as the history knows.
+    pub life: BTreeMap<(u128, Currency), Before>,
     /// Refunds that have a twin of equal amount under their order, by place.
     pub twins: BTreeSet<u64>,
     /// How many refunds each book has for an order: ledger, statement.
     pub refunds: [BTreeMap<u128, u32>; 2],
+    /// Of refunds and chargebacks at the provider: the hash of their order, by place.
+    pub orders: HashMap<u64, u128>,
+    /// Orders that events go back to and that somebody knows.
+    pub known: HashSet<u128>,
+}
+
+/// The keys and orders that tonight asks the history about.
+#[must_use]
+pub fn asks_for(night: &Night<'_>, scan: &Scan, carried: &[Carried]) -> Filter {
+    let lock = |part: &scan::Part| -> usize {
+        let part = part.lock().unwrap_or_else(PoisonError::into_inner);
+        part.iter().flatten().map(Vec::len).sum()
+    };
+    let count: usize = scan.parts.iter().map(lock).sum();
+    let filter = Filter::for_keys(count + scan.event_orders.len() + carried.len() * 2);
+    scan.parts.par_iter().for_each(|part| {
+        let part = part.lock().unwrap_or_else(PoisonError::into_inner);
+        part.iter().flatten().flatten().for_each(|print| filter.add(print.key));
+    });
+    scan.event_orders.iter().for_each(|&order| filter.add(order));
+    for one in carried {
+        one.key(night.seed).into_iter().chain(order_of(night, one)).for_each(|key| filter.add(key));
+    }
+    filter
+}
+
+/// The hash of the order that a carried event goes back to.
+fn order_of(night: &Night<'_>, one: &Carried) -> Option<u128> {
+    let order = one.order_no.as_deref().filter(|_| goes_back(one.kind))?;
+    Some(KeyHasher::new(night.seed, &one.account).hash(KindClass::Payment, order))
+}
+
+/// Whether a kind of event goes back to an order.
+const fn goes_back(kind: Kind) -> bool {
+    matches!(kind, Kind::Refund | Kind::Chargeback | Kind::ChargebackReversal)
 }
 
 /// Splits the scanned records into matches and residue, partition by partition.
-pub fn settle_agreement(night: &Night<'_>, scan: &mut Scan) -> Result<Agreed, Error> {
-    let watched = orders_with_returns(scan);
+pub fn settle_agreement(night: &Night<'_>, scan: &mut Scan, earlier: Earlier<'_>) -> Result<Agreed, Error> {
+    add_carried_events(night, scan, earlier.carried);
+    let asked = asked(night, scan, earlier);
     let parts: Vec<_> = std::mem::take(&mut scan.parts).into_iter().map(Mutex::into_inner).collect();
     let agreements: Vec<_> = parts
         .into_par_iter()
-        .map(|part| {
-            let [ledger, statement] = part.unwrap_or_else(std::sync::PoisonError::into_inner);
-            agree(&joined(ledger), &joined(statement), &watched)
+        .zip(asked)
+        .map(|(part, asked)| {
+            let [ledger, statement] = part.unwrap_or_else(PoisonError::into_inner);
+            agree(&joined(ledger), &joined(statement), &asked)
         })
         .collect();
     let mut agreed = Agreed { residue: std::mem::take(&mut scan.keyless), ..Agreed::default() };
@@ -200,9 +278,11 @@ pub fn settle_agreement(night: &Night<'_>, scan: &mut Scan) -> Result<Agreed, Er
         agreed.residue.extend(agreement.ledger);
         agreed.residue.extend(agreement.statement);
         payments.extend(agreement.watched);
+        agreed.known.extend(agreement.known);
     }
     if night.wanted.across {
-        look_across(night, scan, &payments, &mut agreed);
+        know_earlier_orders(night, earlier, &mut agreed);
+        look_across(night, scan, earlier, &payments, &mut agreed);
     }
     agreed.matches.par_sort_unstable_by_key(|&(_, statement)| statement);
     agreed.residue.par_sort_unstable();
@@ -216,22 +296,101 @@ fn joined(parts: Vec<Vec<Fingerprint>>) -> Vec<Fingerprint> {
     }
 }
 
-fn orders_with_returns(scan: &Scan) -> Vec<u128> {
-    let mut orders: Vec<u128> = scan.returns.iter().map(|one| one.order).collect();
-    orders.sort_unstable();
-    orders.dedup();
-    orders
+/// Puts open records of earlier nights beside tonight's, for the rules across groups.
+fn add_carried_events(night: &Night<'_>, scan: &mut Scan, carried: &[Carried]) {
+    for (place, one) in (0_u64..).zip(carried).filter(|(_, one)| one.origin != Origin::History) {
+        let Some(order) = order_of(night, one) else { continue };
+        let event = one.key(night.seed).unwrap_or_else(|| u128::from(place));
+        let side = usize::from(one.book != Book::Ledger);
+        scan.event_orders.push(order);
+        if one.kind == Kind::Refund && !matches!(one.status, Status::Failed | Status::Closed) {
+            scan.refund_orders[side].push((order, event));
+        }
+        let returned = matches!(one.kind, Kind::Refund | Kind::Chargeback) && one.status == Status::Success;
+        if returned && one.book != Book::Ledger {
+            let (kind, currency, amount) = (one.kind, one.currency, one.principal);
+            scan.returns.push(Return { order, event, place, kind, currency, amount });
+        }
+    }
+}
+
+/// What is asked of each partition: which orders events go back to, and which keys earlier nights know.
+fn asked(night: &Night<'_>, scan: &mut Scan, earlier: Earlier<'_>) -> Vec<Asked> {
+    let mut asked = vec![Asked::default(); scan.parts.len()];
+    let part = |key: u128| usize::try_from(key & (scan.parts.len() as u128 - 1)).unwrap_or(0);
+    if night.wanted.across {
+        for &order in &scan.event_orders {
+            asked[part(order)].watched.push(order);
+        }
+    }
+    let carried = earlier.carried.iter().filter_map(|one| one.key(night.seed));
+    for key in earlier.found.rows.iter().map(|row| row.key).chain(carried) {
+        asked[part(key)].seen.push(key);
+    }
+    for one in &mut asked {
+        one.watched.sort_unstable();
+        one.watched.dedup();
+        one.seen.sort_unstable();
+        one.seen.dedup();
+    }
+    asked
+}
+
+/// What the pool and the history know of the orders that tonight's events go back to.
+fn know_earlier_orders(night: &Night<'_>, earlier: Earlier<'_>, agreed: &mut Agreed) {
+    for one in earlier.carried.iter().filter(|one| one.kind.class() == KindClass::Payment) {
+        let Some(key) = one.key(night.seed) else { continue };
+        agreed.known.insert(key);
+        // What was settled is in no history: it is carried until it can no longer be reversed.
+        if one.settled && one.book != Book::Ledger && one.status == Status::Success {
+            lived(&mut agreed.life, key, one.kind, one.currency, one.principal);
+        }
+    }
+    for row in &earlier.found.rows {
+        if row.what.kind.class() == KindClass::Payment {
+            agreed.known.insert(row.key);
+        }
+        let moved = row.what.status == Status::Success && row.what.statement.is_some();
+        let order = if row.what.kind.class() == KindClass::Payment { Some(row.key) } else { row.order };
+        if let Some(order) = order.filter(|_| moved) {
+            lived(&mut agreed.life, order, row.what.kind, row.what.currency, row.amount);
+        }
+    }
+}
+
+/// Adds one event to what moved on an order before tonight.
+fn lived(life: &mut BTreeMap<(u128, Currency), Before>, order: u128, kind: Kind, currency: Currency, amount: Minor) {
+    let before = life.entry((order, currency)).or_default();
+    let amount = Sum::from(amount);
+    if kind == Kind::Payment {
+        before.captured = Some(before.captured.unwrap_or_default() + amount);
+    } else if kind == Kind::Reversal {
+        before.captured = Some(before.captured.unwrap_or_default() - amount);
+    } else if kind == Kind::Refund {
+        before.refunded += amount;
+    } else if kind == Kind::Chargeback {
+        before.charged_back += amount;
+    }
 }
 
 /// Applies the rules across groups, and takes whom they concern out of the matches.
-fn look_across(night: &Night<'_>, scan: &mut Scan, payments: &[(u128, u64)], agreed: &mut Agreed) {
+fn look_across(
+    night: &Night<'_>,
+    scan: &mut Scan,
+    earlier: Earlier<'_>,
+    payments: &[(u128, u64)],
+    agreed: &mut Agreed,
+) {
     if let Some(window) = night.wanted.look_alikes {
         let sightings: Vec<Sighting> = std::mem::take(&mut scan.sightings);
         agreed.marks = look_alikes(sightings, window).into_iter().map(|mark| (mark.place, mark)).collect();
     }
     let returns = std::mem::take(&mut scan.returns);
+    if night.wanted.history {
+        agreed.orders = returns.iter().map(|one| (one.place, one.order)).collect();
+    }
     let mut concerned: BTreeSet<u64> = agreed.marks.keys().copied().collect();
-    agreed.suspects = suspects(scan, &returns, payments);
+    agreed.suspects = suspects(night, scan, earlier, &returns, payments, &agreed.life);
     let is_suspect = |order: &u128| agreed.suspects.binary_search(order).is_ok();
     concerned.extend(returns.iter().filter(|one| is_suspect(&one.order)).map(|one| one.place));
     concerned.extend(payments.iter().filter(|(order, _)| is_suspect(order)).map(|&(_, place)| place));
@@ -243,6 +402,14 @@ fn look_across(night: &Night<'_>, scan: &mut Scan, payments: &[(u128, u64)], agr
     }
     let twins = by_amount.into_values().filter(|events| events.len() > 1);
     agreed.twins = twins.flat_map(BTreeMap::into_values).collect();
+    for row in earlier.found.rows.iter().filter(|row| row.what.kind == Kind::Refund) {
+        let Some(order) = row.order else { continue };
+        for (side, had) in [&row.what.ledger, &row.what.statement].into_iter().enumerate() {
+            if had.is_some() {
+                scan.refund_orders[side].push((order, row.key));
+            }
+        }
+    }
     for (side, orders) in agreed.refunds.iter_mut().zip(&mut scan.refund_orders) {
         orders.sort_unstable();
         orders.dedup();
@@ -267,21 +434,42 @@ fn look_across(night: &Night<'_>, scan: &mut Scan, payments: &[(u128, u64)], agr
 
 /// Orders on which more went back than the smallest payment brought in, or any that was reversed.
 /// Rows that are there twice may make an order suspect; they do not make it guilty.
-fn suspects(scan: &Scan, returns: &[Return], payments: &[(u128, u64)]) -> Vec<u128> {
-    let mut captured: BTreeMap<(u128, Currency), Minor> = BTreeMap::new();
+fn suspects(
+    night: &Night<'_>,
+    scan: &Scan,
+    earlier: Earlier<'_>,
+    returns: &[Return],
+    payments: &[(u128, u64)],
+    life: &BTreeMap<(u128, Currency), Before>,
+) -> Vec<u128> {
+    let mut captured: BTreeMap<(u128, Currency), Sum> = BTreeMap::new();
+    let mut capture = |order: u128, currency: Currency, amount: Sum| {
+        captured.entry((order, currency)).and_modify(|least| *least = (*least).min(amount)).or_insert(amount);
+    };
+    let amount_of = |kind: Kind, amount: Minor| if kind == Kind::Reversal { Sum::ZERO } else { amount.into() };
     for &(order, place) in payments {
-        let Some((tag, amount)) = scan.statement_row(place) else { continue };
-        let amount = if tag.kind == Kind::Reversal { Minor::ZERO } else { amount };
-        if tag.status == Status::Success {
-            captured.entry((order, tag.currency)).and_modify(|least| *least = (*least).min(amount)).or_insert(amount);
+        let Some(row) = scan.statement_row(place).filter(|row| row.tag.status == Status::Success) else { continue };
+        capture(order, row.tag.currency, amount_of(row.tag.kind, row.amount));
+    }
+    for one in earlier.carried.iter().filter(|one| one.kind.class() == KindClass::Payment) {
+        let moved = one.book != Book::Ledger && one.status == Status::Success && one.origin != Origin::History;
+        if let Some(key) = one.key(night.seed).filter(|_| moved) {
+            capture(key, one.currency, amount_of(one.kind, one.principal));
         }
     }
     let mut returned: BTreeMap<(u128, Currency), Sum> = BTreeMap::new();
     for one in returns {
         *returned.entry((one.order, one.currency)).or_default() += one.amount;
     }
-    let is_suspect =
-        |&(key, sum): &(&(u128, Currency), &Sum)| captured.get(key).is_some_and(|&least| *sum > least.into());
+    for (key, sum) in &mut returned {
+        if let Some(before) = life.get(key) {
+            *sum += before.refunded + before.charged_back;
+            if let Some(amount) = before.captured {
+                capture(key.0, key.1, amount);
+            }
+        }
+    }
+    let is_suspect = |&(key, sum): &(&(u128, Currency), &Sum)| captured.get(key).is_some_and(|least| sum > least);
     let mut orders: Vec<u128> = returned.iter().filter(is_suspect).map(|((order, _), _)| *order).collect();
     orders.dedup();
     orders

@@ -20,6 +20,7 @@ use tieout_kernel::record::{Book, Direction, Instant, Kind, Status};
 
 use super::totals::{Tag, Total, Totals};
 use super::{Held, Night, NightFile, place_of, row_of, split_of};
+use crate::carry::history::txn_hash;
 use crate::error::Error;
 use crate::expression::{Condition, Value};
 use crate::formats::{Measured, RawBatch, Split};
@@ -112,10 +113,35 @@ pub struct SplitRows {
     pub rows: Vec<u32>,
     /// What each is compared by, in minor units without sign.
     pub amounts: Vec<i64>,
-    /// What each is, as a number in `kinds`.
+    /// What each is, as a number in `whats`.
     pub tags: Vec<u32>,
+    /// Tag, as a number in `kinds`, and business day.
+    pub whats: Vec<(u32, Option<Day>)>,
     /// The tags.
     pub kinds: Vec<Tag>,
+    /// Key of each; empty unless history is wanted, as `txns`.
+    pub keys: Vec<u128>,
+    /// Hash of the provider's number of each, 0 without one.
+    pub txns: Vec<u64>,
+}
+
+/// A statement record as the scan knows it.
+#[derive(Clone, Copy, Debug)]
+pub struct StatementRow<'s> {
+    /// What it is.
+    pub tag: &'s Tag,
+    /// How much, in minor units without sign.
+    pub amount: Minor,
+    /// Its business day.
+    pub day: Option<Day>,
+    /// Its split, and what it is as a number within it.
+    pub split: usize,
+    /// See `split`.
+    pub what: u32,
+    /// Its key; 0 unless history is wanted.
+    pub key: u128,
+    /// Hash of the provider's number; 0 without one, and unless history is wanted.
+    pub txn: u64,
 }
 
 /// The fingerprints of one partition, in chunks: ledger, statement.
@@ -132,6 +158,8 @@ pub struct Scan {
     pub keyless: Vec<u64>,
     /// Refunds and chargebacks at the provider.
     pub returns: Vec<Return>,
+    /// Orders that events of either book go back to.
+    pub event_orders: Vec<u128>,
     /// Orders and numbers of all refunds that did not fail: ledger, statement.
     pub refund_orders: [Vec<(u128, u128)>; 2],
     /// Payments and payouts by what makes them look alike.
@@ -145,10 +173,27 @@ pub struct Scan {
 impl Scan {
     /// What a statement record is and how much it moved.
     #[must_use]
-    pub fn statement_row(&self, place: u64) -> Option<(&Tag, Minor)> {
-        let split = self.rows.get(split_of(place))?;
-        let at = split.rows.binary_search(&row_of(place)).ok()?;
-        Some((&split.kinds[split.tags[at] as usize], Minor::new(split.amounts[at])?))
+    pub fn statement_row(&self, place: u64) -> Option<StatementRow<'_>> {
+        let number = split_of(place);
+        let split = self.rows.get(number)?;
+        let row = row_of(place);
+        // Most files have a record in every row.
+        let guess = row as usize;
+        let at = match split.rows.get(guess) {
+            Some(&found) if found == row => guess,
+            _ => split.rows.binary_search(&row).ok()?,
+        };
+        let what = split.tags[at];
+        let (tag, day) = split.whats[what as usize];
+        Some(StatementRow {
+            tag: &split.kinds[tag as usize],
+            amount: Minor::new(split.amounts[at])?,
+            day,
+            split: number,
+            what,
+            key: split.keys.get(at).copied().unwrap_or(0),
+            txn: split.txns.get(at).copied().unwrap_or(0),
+        })
     }
 }
 
@@ -216,6 +261,7 @@ impl Scan {
         into.balance.add(&split.file.balance);
         self.keyless.extend(split.keyless);
         self.returns.extend(split.returns);
+        self.event_orders.extend(split.event_orders);
         for (all, more) in self.refund_orders.iter_mut().zip(split.refund_orders) {
             all.extend(more);
         }
@@ -229,12 +275,14 @@ struct SplitScan {
     file: ScanFile,
     keyless: Vec<u64>,
     returns: Vec<Return>,
+    event_orders: Vec<u128>,
     refund_orders: [Vec<(u128, u128)>; 2],
     sightings: Vec<Sighting>,
     rows: SplitRows,
     line_ends: u64,
     prints: Vec<Vec<Fingerprint>>,
     tags: Tags,
+    what_numbers: HashMap<(u32, Option<Day>), u32>,
     /// The account of the last row, its hasher, and whether its fees follow a schedule.
     account: Option<(String, KeyHasher, bool)>,
 }
@@ -283,12 +331,14 @@ impl SplitScan {
             file: ScanFile { measured: Measured::of(&file.open.controls), ..ScanFile::default() },
             keyless: Vec::new(),
             returns: Vec::new(),
+            event_orders: Vec::new(),
             refund_orders: [Vec::new(), Vec::new()],
             sightings: Vec::new(),
             rows: SplitRows::default(),
             line_ends: 0,
             prints: vec![Vec::new(); parts.len()],
             tags: Tags::default(),
+            what_numbers: HashMap::new(),
             account: None,
         };
         file.open.read(split, &names, false, &mut |batch| {
@@ -367,7 +417,8 @@ impl SplitScan {
         if night.wanted.rows && file.book != Book::Ledger {
             self.rows.rows.push(row_of(place));
             self.rows.amounts.push(principal.get());
-            self.rows.tags.push(tag);
+            let what = self.what(tag, day);
+            self.rows.tags.push(what);
         }
 
         let (hasher, scheduled) = self.account(night, &account);
@@ -377,6 +428,11 @@ impl SplitScan {
         let order_no = if by_order { columns.order_no(row) } else { None };
         let number = event_number(kind, event_no.as_deref(), order_no.as_deref());
         let key = number.map(|number| hasher.hash(kind.class(), number));
+        if night.wanted.history && file.book != Book::Ledger {
+            self.rows.keys.push(key.unwrap_or(0));
+            let number = columns.provider_txn_id(row);
+            self.rows.txns.push(number.map_or(0, |number| txn_hash(night.seed, &number)));
+        }
         if night.wanted.across {
             let order = order_no.as_deref().map(|order| hasher.hash(KindClass::Payment, order));
             self.look_across(night, file.book, place, columns, row, key, order);
@@ -411,6 +467,22 @@ impl SplitScan {
         let print = Fingerprint { key, content: hash, place };
         let part = (key & (self.prints.len() as u128 - 1)) as usize;
         self.prints[part].push(print);
+    }
+
+    /// The number of a tag on a day. Rows of a day come in runs.
+    fn what(&mut self, tag: u32, day: Option<Day>) -> u32 {
+        let rows = &mut self.rows;
+        if let Some(&last) = rows.tags.last()
+            && rows.whats[last as usize] == (tag, day)
+        {
+            return last;
+        }
+        let next = u32::try_from(rows.whats.len()).expect("a split has fewer than 2³² tags");
+        let number = *self.what_numbers.entry((tag, day)).or_insert(next);
+        if number == next {
+            rows.whats.push((tag, day));
+        }
+        number
     }
 
     /// The hasher of an account, and whether its statement's fees follow a schedule.
@@ -467,6 +539,9 @@ impl SplitScan {
         let at = columns.occurred_at.get(row).copied().unwrap_or(Instant(0));
         let moved = columns.status[row] == Status::Success;
         let event = key.unwrap_or_else(|| u128::from(place));
+        if super::goes_back(kind) {
+            self.event_orders.extend(order);
+        }
         if kind == Kind::Refund
             && !matches!(columns.status[row], Status::Failed | Status::Closed)
             && let Some(order) = order
@@ -508,12 +583,7 @@ fn aside(file: &NightFile, columns: &Columns<'_>, row: usize, account: &str) -> 
     if !file.accounts.is_empty() && !file.accounts.iter().any(|one| one == account) {
         return Some(State::OutOfScope);
     }
-    let held = match &file.held {
-        Held::None => false,
-        Held::Accounts(accounts) => accounts.iter().any(|one| one == account),
-        Held::All => true,
-    };
-    if held {
+    if file.held == Held::All {
         return Some(State::Held);
     }
     let selected = file.filter.as_ref().is_none_or(|filter| selects(filter, file, columns, row));

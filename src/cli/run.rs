@@ -13,6 +13,7 @@ use crate::run::{Finished, Options, run};
 use crate::store::Store;
 
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub struct Arguments {
     /// The job files; one that fails does not stop the others
     #[arg(required = true, value_name = "JOB")]
@@ -26,6 +27,9 @@ pub struct Arguments {
     /// The last of several business dates
     #[arg(long, value_name = "DATE", requires = "from")]
     to: Option<String>,
+    /// Begin with this date, without the pool and the history of the day before
+    #[arg(long)]
+    start_fresh: bool,
     /// Compute and show everything, publish nothing
     #[arg(long)]
     dry_run: bool,
@@ -60,7 +64,7 @@ impl Arguments {
         let mut told = Vec::new();
         for job in &self.jobs {
             for date in &dates {
-                let one = self.one(&store, job, *date);
+                let one = self.one(&store, job, *date, Some(date) == dates.first());
                 // The next day stands on this one.
                 let goes_on = one.line.get("error").is_none();
                 told.push(one);
@@ -107,8 +111,9 @@ impl Arguments {
     }
 
     /// Runs one job on one date and says what came of it.
-    fn one(&self, store: &Store, job: &Path, date: civil::Date) -> Told {
-        let options = Options { dry_run: self.dry_run, now: jiff::Timestamp::now() };
+    fn one(&self, store: &Store, job: &Path, date: civil::Date, is_first: bool) -> Told {
+        let start_fresh = self.start_fresh && is_first;
+        let options = Options { dry_run: self.dry_run, now: jiff::Timestamp::now(), start_fresh };
         let finished = job::load(job).and_then(|plan| Ok((run(store, &plan, date, &options)?, plan.language)));
         match finished {
             Ok((finished, language)) => {

@@ -1,5 +1,6 @@
 //! Jobs: the TOML as written ([`document`]) and as resolved ([`Plan`]).
 
+mod carry;
 pub mod document;
 mod plan;
 mod resolve;
@@ -7,6 +8,7 @@ mod settlement;
 mod severity;
 mod source;
 
+pub use carry::CarryPlan;
 pub use plan::{
     DatedPlace, Deadline, Evidence, Language, LookAlikes, MatchRate, Override, Plan, RejectLimit, SeverityPlan,
     SourcePlan,

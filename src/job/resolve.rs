@@ -54,7 +54,7 @@ const WEEKDAYS: [(&str, usize); 7] =
     [("Monday", 0), ("Tuesday", 1), ("Wednesday", 2), ("Thursday", 3), ("Friday", 4), ("Saturday", 5), ("Sunday", 6)];
 
 /// What only the job file itself may say.
-const OWN_NAMES: [&str; 4] = ["job", "source", "output", "include"];
+const OWN_NAMES: [&str; 5] = ["job", "source", "output", "include", "starts"];
 
 fn read_with_includes(shown: &Path, absolute: &Path, complaints: &Complaints) -> Result<Node, Error> {
     let mut node = read(shown, absolute, complaints)?;
@@ -172,6 +172,7 @@ impl Resolver<'_> {
         let sources = self.sources(&fees, &compared);
         let severity = self.severity(base_currency, &sources);
         let settlement = self.settlement(base_currency, tolerances);
+        let carry = self.carry_plan();
         Some(Plan {
             job: job?.value,
             file: file.to_path_buf(),
@@ -189,6 +190,7 @@ impl Resolver<'_> {
             match_rate,
             severity,
             settlement,
+            carry,
             evidence: evidence.unwrap_or(Evidence::References),
             language: language.unwrap_or(Language::English),
             alert_tier: alert_tier.unwrap_or(Some(Severity::P1)),

@@ -9,4 +9,4 @@ pub mod terminal;
 mod words;
 
 pub use frame::{Facts, Line};
-pub use sheet::{Holds, Sheet, Spec, Table, TableSpec, guarded};
+pub use sheet::{Cells, Holds, Sheet, Spec, Table, TableSpec, VERSION_KEY, guarded};

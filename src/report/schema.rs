@@ -126,6 +126,101 @@ pub const SETTLEMENTS: TableSpec = TableSpec {
     },
 };
 
+/// The pool: what is open when the run ends, and what explains it.
+pub const OPEN_ITEMS: TableSpec = TableSpec {
+    name: "open_items",
+    version: 1,
+    columns: columns! {
+        "state" Text "状态" "TIMING_PENDING, HELD_NO_STATEMENT or IN_DIFFERENCE; any other state: not open, kept because it explains an open difference or may be reversed";
+        "book" Text "账簿" "ledger or statement";
+        "source" Text "来源" "the source";
+        "account" Text "账户" "the merchant account";
+        "kind" Text "业务类型" "what kind of movement";
+        "direction" Text "方向" "IN or OUT, from our cash";
+        "status" Text "记录状态" "its status";
+        "currency" Text "币种" "ISO 4217";
+        "exponent" Integer "小数位" "decimals between minor and major unit";
+        "amount_minor" Integer "金额（最小单位）" "what is compared, signed";
+        "amount" Decimal "金额" "the same in major units";
+        "moved_minor" Integer "发生额（最小单位）" "what moved before fees, signed";
+        "moved" Decimal "发生额" "the same in major units";
+        "order_amount_minor" Integer "订单金额（最小单位）" "the gross order amount, signed";
+        "order_amount" Decimal "订单金额" "the same in major units";
+        "fee_minor" Integer "手续费（最小单位）" "signed";
+        "fee" Decimal "手续费" "the same in major units";
+        "tax_minor" Integer "税费（最小单位）" "signed";
+        "tax" Decimal "税费" "the same in major units";
+        "net_minor" Integer "净额（最小单位）" "signed, as printed";
+        "net" Decimal "净额" "the same in major units";
+        "event_no" Text "业务单号" "order, refund, payout or dispute number";
+        "order_no" Text "订单号" "the order";
+        "provider_txn_id" Text "渠道流水号" "the provider's number";
+        "original_txn_id" Text "原流水号" "the provider's number of the payment it goes back to";
+        "batch_id" Text "结算批次" "the settlement batch";
+        "counterparty" Text "对方账户" "the other party as the source has it: the next run compares it";
+        "occurred_at" Instant "发生时间" "when it happened";
+        "business_date" Date "业务日期" "the business day it belongs to";
+        "closed_at" Instant "关单时间" "when the ledger closed the order";
+        "fulfilled" Boolean "已履约" "whether the goods are delivered";
+        "notes" Text "备注" "what the provider adds";
+        "night" Date "入池日" "the run whose file it was in";
+        "first_seen" Date "首次发现" "the run that saw its difference first; without one its own run";
+        "age_business_days" Integer "账龄（工作日）" "business days since its business day";
+        "horizon_business_days" Integer "等待期（工作日）" "for how long it may be in transit";
+        "difference_id" Text "差异编号" "the difference it is part of, explains or was settled in";
+        "code" Text "代码" "the code of that difference";
+        "file" Text "文件" "the file it was in";
+        "line" Integer "行" "line or row number; 0 where only the night is known";
+        "content" Integer "行校验" "hash of the row";
+        "held" Boolean "待账单" "whether it waits for a statement";
+        "orphan" Boolean "原单未知" "whether nobody knows the order that it goes back to";
+        "marks" Text "跨单标志" "codes that the rules across orders gave it";
+        "marked_minor" Integer "跨单风险（最小单位）" "what these put at risk";
+        "compared" Text "比对字段" "further compared columns, as a JSON array in the order of the job";
+        "extra" Text "附加字段" "columns that the job carries along, as a JSON object";
+    },
+};
+
+/// Columns of the open items that people get, in their order.
+pub const OPEN_ITEMS_FOR_PEOPLE: [&str; 17] = [
+    "state",
+    "book",
+    "source",
+    "account",
+    "kind",
+    "status",
+    "currency",
+    "amount",
+    "event_no",
+    "order_no",
+    "provider_txn_id",
+    "business_date",
+    "age_business_days",
+    "horizon_business_days",
+    "code",
+    "first_seen",
+    "difference_id",
+];
+
+/// What ended, as keys: read by the runs of the days after. Parquet only, sorted by key.
+pub const HISTORY: TableSpec = TableSpec {
+    name: "history",
+    version: 1,
+    columns: columns! {
+        "key_high" Integer "主键高位" "upper half of the 128-bit hash of account, class and number";
+        "key_low" Integer "主键低位" "its lower half";
+        "txn" Integer "流水校验" "hash of the provider's number; 0 without one";
+        "order_high" Integer "订单高位" "of refunds and chargebacks: upper half of their order's key";
+        "order_low" Integer "订单低位" "its lower half";
+        "amount_minor" Integer "金额（最小单位）" "what was compared, without sign";
+        "business_date" Date "业务日期" "the business day";
+        "closed_at" Instant "关单时间" "when the ledger closed the order";
+        "ledger_line" Integer "平台行" "line of the ledger's row; 0 without one";
+        "statement_line" Integer "渠道行" "line of the statement's row; 0 without one";
+        "tag" Integer "标签" "what it was: a position in the list `tieout.tags` of the file's metadata (account, sources and files, kind, status, direction, currency, state)";
+    },
+};
+
 /// Columns of the journal that people get, in their order.
 pub const SETTLEMENTS_FOR_PEOPLE: [&str; 13] = [
     "journal_id",
@@ -146,7 +241,7 @@ pub const SETTLEMENTS_FOR_PEOPLE: [&str; 13] = [
 /// One row per pair that agrees.
 pub const MATCHES: TableSpec = TableSpec {
     name: "matches",
-    version: 1,
+    version: 2,
     columns: columns! {
         "statement_source" Text "渠道来源" "the statement's source";
         "statement_file" Text "渠道文件" "its file";
@@ -163,6 +258,9 @@ pub const MATCHES: TableSpec = TableSpec {
         "amount_minor" Integer "金额（最小单位）" "signed";
         "amount" Decimal "金额" "the same in major units";
         "flags" Text "附加标志" "worth saying although both sides agree";
+        "state" Text "状态" "MATCHED, or LATE_MATCHED where a side had been waiting since an earlier night";
+        "statement_night" Date "渠道入池日" "the run whose file the statement's row was in; none for tonight's";
+        "ledger_night" Date "平台入池日" "the same of the ledger's row";
     },
 };
 
@@ -231,9 +329,9 @@ pub const INPUTS: TableSpec = TableSpec {
 /// The first page, line by line.
 pub const SUMMARY: TableSpec = TableSpec {
     name: "summary",
-    version: 2,
+    version: 3,
     columns: columns! {
-        "section" Text "部分" "state, tie_out, records, codes, fees, settled or sources";
+        "section" Text "部分" "state, tie_out, records, codes, fees, settled, in_transit, in_differences, aging or sources";
         "source" Text "来源" "the statement's source, where the line is of one";
         "account" Text "账户" "the account, where the line is of one";
         "currency" Text "币种" "the currency, where the line is of one";
@@ -250,4 +348,5 @@ pub const SUMMARY: TableSpec = TableSpec {
 };
 
 /// All tables, in the order of the manifest.
-pub const ALL: [TableSpec; 7] = [DIFFERENCES, MATCHES, SETTLEMENTS, REJECTS, FINDINGS, INPUTS, SUMMARY];
+pub const ALL: [TableSpec; 9] =
+    [DIFFERENCES, MATCHES, SETTLEMENTS, OPEN_ITEMS, HISTORY, REJECTS, FINDINGS, INPUTS, SUMMARY];

@@ -1,5 +1,6 @@
 //! Tables as they are built and written: one list of columns serves Parquet, CSV and the schema.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::builder::{
@@ -11,6 +12,7 @@ use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
@@ -83,6 +85,8 @@ pub const MONEY_SCALE: u8 = 4;
 const MONEY_PRECISION: u8 = 38;
 /// Rows of a Parquet row group.
 const ROW_GROUP: usize = 1 << 20;
+/// Where a Parquet file says which table in which version it is.
+pub const VERSION_KEY: &str = "tieout.schema";
 /// Rows built before they are handed to the writer.
 const BATCH: usize = 1 << 16;
 
@@ -297,7 +301,7 @@ impl Table {
     /// As Parquet. An empty table has its schema and no rows. Equal tables give equal bytes.
     #[must_use]
     pub fn parquet(&self) -> Bytes {
-        let version = KeyValue::new("tieout.schema".to_owned(), format!("{}/{}", self.spec.name, self.spec.version));
+        let version = KeyValue::new(VERSION_KEY.to_owned(), format!("{}/{}", self.spec.name, self.spec.version));
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::try_new(3).expect("3 is a level of zstd")))
             .set_max_row_group_row_count(Some(ROW_GROUP))
@@ -382,6 +386,39 @@ impl Table {
         })
     }
 
+    /// A table as it was published, with exactly the columns of `spec`.
+    ///
+    /// # Errors
+    /// What is wrong with it, as text.
+    pub fn read(spec: TableSpec, bytes: Bytes) -> Result<Self, String> {
+        let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(|e| e.to_string())?;
+        let version = format!("{}/{}", spec.name, spec.version);
+        let metadata = reader.metadata().file_metadata().key_value_metadata();
+        let found = metadata.into_iter().flatten().find(|pair| pair.key == VERSION_KEY);
+        let found = found.and_then(|pair| pair.value.clone()).unwrap_or_default();
+        if found != version {
+            return Err(format!("its schema is `{found}`, and this program reads `{version}`"));
+        }
+        if reader.schema().fields() != spec.schema().fields() {
+            return Err(format!("its columns are not those of {version}"));
+        }
+        let reader = reader.with_batch_size(BATCH).build().map_err(|e| e.to_string())?;
+        let batches = reader.collect::<Result<Vec<_>, _>>().map_err(|e| e.to_string())?;
+        let rows = batches.iter().map(|batch| batch.num_rows() as u64).sum();
+        Ok(Self { spec, rows, batches })
+    }
+
+    /// Every row, for reading cells by the names of their columns.
+    pub fn cells(&self) -> impl Iterator<Item = Cells<'_>> + '_ {
+        let columns: HashMap<&'static str, usize> =
+            self.spec.columns.iter().enumerate().map(|(at, spec)| (spec.name, at)).collect();
+        let columns = Arc::new(columns);
+        self.batches.iter().flat_map(move |batch| {
+            let columns = Arc::clone(&columns);
+            (0..batch.num_rows()).map(move |row| Cells { columns: Arc::clone(&columns), batch, row })
+        })
+    }
+
     /// Every row as name and cell.
     pub fn rows(&self) -> impl Iterator<Item = Vec<(&'static str, Option<String>)>> + '_ {
         self.batches.iter().flat_map(move |batch| {
@@ -390,6 +427,53 @@ impl Table {
                 columns.map(|(at, spec)| (spec.name, self.cell(batch, at, row))).collect()
             })
         })
+    }
+}
+
+/// One row of a table, read by the names of its columns.
+///
+/// A name that the table does not have, or a cell that holds something else, is a mistake of the program.
+#[derive(Clone, Debug)]
+pub struct Cells<'t> {
+    columns: Arc<HashMap<&'static str, usize>>,
+    batch: &'t RecordBatch,
+    row: usize,
+}
+
+impl<'t> Cells<'t> {
+    fn array(&self, name: &str) -> Option<&'t ArrayRef> {
+        let array = self.batch.column(*self.columns.get(name).expect("the table has this column"));
+        (!array.is_null(self.row)).then_some(array)
+    }
+
+    /// A text.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&'t str> {
+        self.array(name).map(|array| array.as_string::<i32>().value(self.row))
+    }
+
+    /// A whole number.
+    #[must_use]
+    pub fn integer(&self, name: &str) -> Option<i64> {
+        self.array(name).map(|array| array.as_primitive::<Int64Type>().value(self.row))
+    }
+
+    /// A day.
+    #[must_use]
+    pub fn date(&self, name: &str) -> Option<Day> {
+        self.array(name).map(|array| Day(array.as_primitive::<Date32Type>().value(self.row)))
+    }
+
+    /// A moment.
+    #[must_use]
+    pub fn instant(&self, name: &str) -> Option<Instant> {
+        self.array(name).map(|array| Instant(array.as_primitive::<TimestampMicrosecondType>().value(self.row)))
+    }
+
+    /// True or false.
+    #[must_use]
+    pub fn truth(&self, name: &str) -> Option<bool> {
+        self.array(name).map(|array| array.as_boolean().value(self.row))
     }
 }
 
@@ -457,7 +541,7 @@ mod tests {
     fn equal_tables_give_equal_parquet_and_an_empty_one_has_its_columns() {
         assert_eq!(table("a").parquet(), table("a").parquet());
         let empty = Sheet::new(SPEC).finish().unwrap().parquet();
-        let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(empty).unwrap();
+        let reader = ParquetRecordBatchReaderBuilder::try_new(empty).unwrap();
         assert_eq!(reader.schema().fields().len(), 5);
         assert_eq!(reader.metadata().file_metadata().num_rows(), 0);
     }

@@ -3,19 +3,21 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use tieout_kernel::calendar::Day;
 use tieout_kernel::code::{Code, Severity};
 use tieout_kernel::currency::Currency;
 use tieout_kernel::money::Total;
 use tieout_kernel::outcome::{Outcome, State};
 use tieout_kernel::policy::Policy;
 use tieout_kernel::proof::Broken;
-use tieout_kernel::record::Book;
+use tieout_kernel::record::{Book, Origin};
 use tieout_kernel::settle::Decision;
 
 use super::frame::Facts;
 use super::schema::SUMMARY;
 use super::sheet::{Sheet, Table};
 use crate::agree::{Night, Scan, Totals};
+use crate::carry::roll::{Count, RollForward, Section};
 use crate::error::Error;
 use crate::finding::Finding;
 use crate::normalise::decimal_text;
@@ -162,6 +164,26 @@ pub struct StateLine {
     pub records: u64,
 }
 
+/// Open differences of one age and currency.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct AgeLine {
+    /// Business days, such as `1-2`.
+    pub business_days: String,
+    /// The currency.
+    pub currency: String,
+    /// Its decimals.
+    pub exponent: u8,
+    /// How many.
+    pub count: u64,
+    /// Statement effect less ledger effect.
+    pub exposure_minor: i64,
+    /// What could be lost.
+    pub at_risk_minor: i64,
+}
+
+/// Ages that are shown together: from so many business days.
+const AGES: [(u32, &str); 5] = [(0, "0"), (1, "1-2"), (3, "3-4"), (5, "5-9"), (10, "10+")];
+
 /// One source of the job.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct SourceLine {
@@ -213,6 +235,12 @@ pub struct Summary {
     pub settled: Vec<SettledLine>,
     /// By state.
     pub states: Vec<StateLine>,
+    /// What was open, came, went and is open.
+    pub roll_forward: Vec<RollForward>,
+    /// Open differences by how long they have been open.
+    pub aging: Vec<AgeLine>,
+    /// The first day that the history knows; none when nothing is remembered.
+    pub history_since: Option<String>,
     /// By source.
     pub sources: Vec<SourceLine>,
     /// The highest tier among differences and findings.
@@ -243,6 +271,10 @@ pub struct Parts<'s, 'r> {
     pub blocked: &'s [String],
     /// Books of all sources, in order.
     pub books: &'s [Book],
+    /// The roll-forward.
+    pub roll_forward: &'s [RollForward],
+    /// The first day that the history knows.
+    pub history_since: Option<Day>,
 }
 
 impl Parts<'_, '_> {
@@ -251,7 +283,9 @@ impl Parts<'_, '_> {
         let tie_outs = self.tie_outs()?;
         let codes = code_lines(self.reconciled)?;
         let states = self.states();
-        let matched = states.iter().find(|line| line.book == "statement" && line.state == State::Matched.word());
+        let matches = [State::Matched.word(), State::LateMatched.word()];
+        let matched = states.iter().filter(|line| line.book == "statement" && matches.contains(&line.state.as_str()));
+        let matched = matched.map(|line| line.records).sum();
         let differences: u64 = codes.iter().map(|line| line.count).sum();
         let open = states.iter().any(|line| line.state == State::TimingPending.word());
         let off = tie_outs.iter().any(|tie_out| tie_out.difference_minor != 0);
@@ -266,17 +300,20 @@ impl Parts<'_, '_> {
         let worst =
             tiers.chain(self.findings.iter().map(|finding| finding.severity)).min().map(|tier| tier.word().to_owned());
         Ok(Summary {
-            schema: "tieout.summary/2".to_owned(),
+            schema: "tieout.summary/3".to_owned(),
             job: self.job.to_owned(),
             date: self.date.to_owned(),
             run_id: self.run_id.to_owned(),
             standing,
             tie_outs,
-            matched: matched.map_or(0, |line| line.records),
+            matched,
             differences,
             codes,
             settled: settled_lines(self.reconciled)?,
             states,
+            roll_forward: self.roll_forward.to_vec(),
+            aging: aging(self.reconciled)?,
+            history_since: self.history_since.map(|day| day.to_string()),
             sources: self.sources(),
             worst,
             findings: self.findings.to_vec(),
@@ -314,9 +351,16 @@ impl Parts<'_, '_> {
             }
         }
         let records = &self.reconciled.records;
+        // What earlier nights left is among the outcomes, and in no total of tonight's files.
+        for record in records.iter().filter(|record| record.origin != Origin::Tonight) {
+            let effect = if record.book == Book::Ledger { record.effect() } else { -record.effect() };
+            let open = i128::from(record.origin.is_pool());
+            facts.push([record.account, record.currency.code(), OPENING], [open, effect.get()]);
+        }
         let mut tiers: BTreeMap<(String, String, &str), Severity> = BTreeMap::new();
         for outcome in &self.reconciled.outcomes {
             let item = match outcome {
+                Outcome::Match { state: State::MatchedBefore, .. } => State::MatchedBefore.word(),
                 Outcome::Match { .. } => continue,
                 Outcome::Rest { state, .. } => state.word(),
                 Outcome::Difference(difference) if difference.is_settled() => State::Settled.word(),
@@ -478,6 +522,35 @@ pub fn code_lines(reconciled: &Reconciled<'_>) -> Result<Vec<CodeLine>, Error> {
     facts.summed().into_iter().map(line).collect()
 }
 
+/// Open differences by age and currency.
+fn aging(reconciled: &Reconciled<'_>) -> Result<Vec<AgeLine>, Error> {
+    let mut sums: BTreeMap<(usize, Currency), (u64, Total, Total)> = BTreeMap::new();
+    for outcome in &reconciled.outcomes {
+        let Outcome::Difference(difference) = outcome else { continue };
+        let first = difference.ledger.first().or(difference.statement.first());
+        if let Some(&first) = first.filter(|_| !difference.is_settled()) {
+            let age = difference.age.unwrap_or(0);
+            let bucket = AGES.iter().rposition(|(from, _)| *from <= age).unwrap_or(0);
+            let key = (bucket, reconciled.records[first as usize].currency);
+            let (count, exposure, at_risk) = sums.entry(key).or_default();
+            *count += 1;
+            *exposure += difference.exposure.unwrap_or_default();
+            *at_risk += difference.at_risk.unwrap_or_default();
+        }
+    }
+    let line = |((bucket, currency), (count, exposure, at_risk)): ((usize, Currency), (u64, Total, Total))| {
+        Ok(AgeLine {
+            business_days: AGES[bucket].1.to_owned(),
+            currency: currency.code().to_owned(),
+            exponent: currency.exponent(),
+            count,
+            exposure_minor: narrow(exposure.get())?,
+            at_risk_minor: narrow(at_risk.get())?,
+        })
+    };
+    sums.into_iter().map(line).collect()
+}
+
 /// What policy settled.
 fn settled_lines(reconciled: &Reconciled<'_>) -> Result<Vec<SettledLine>, Error> {
     let mut sums: BTreeMap<(Code, Currency), (u64, Total, Total)> = BTreeMap::new();
@@ -517,12 +590,15 @@ pub fn match_rate(reconciled: &Reconciled<'_>, policy: &Policy, source: u16, rec
     for outcome in &reconciled.outcomes {
         for (at, state) in outcome.records() {
             let record = &reconciled.records[at as usize];
+            if record.origin != Origin::Tonight {
+                continue;
+            }
             if record.book == Book::Ledger {
                 let here = policy.accounts.get(record.account) == Some(&source);
                 ledger_differs += u64::from(here && state == State::InDifference);
             } else if record.source == source {
                 match state {
-                    State::Matched | State::Settled => {}
+                    State::Matched | State::LateMatched | State::MatchedBefore | State::Settled => {}
                     State::InDifference | State::TimingPending => unmatched += 1,
                     State::Held
                     | State::NoMovement
@@ -545,8 +621,10 @@ pub fn match_rate(reconciled: &Reconciled<'_>, policy: &Policy, source: u16, rec
 
 const STATEMENT: &str = "statement total";
 const LEDGER: &str = "ledger total";
+const OPENING: &str = "opening";
 
-fn narrow(figure: i128) -> Result<i64, Error> {
+/// A sum as it is written.
+pub(crate) fn narrow(figure: i128) -> Result<i64, Error> {
     i64::try_from(figure).map_err(|_| {
         Error::Limit(
             crate::error::Complaint::new(format!("a sum has more than 18 digits: {figure}"))
@@ -566,10 +644,14 @@ impl TieOut {
                 let code = Code::from_word(item);
                 let state = State::from_word(item);
                 let (label_en, label_zh) = match (code, state) {
+                    (None, None) if item == OPENING => ("left open by earlier nights", "期初未决"),
                     (_, Some(state)) => label(state),
                     (Some(code), None) => (code.label_en(), code.label_zh()),
                     (None, None) => ("", ""),
                 };
+                if amount == 0 && (item == OPENING || state == Some(State::MatchedBefore)) {
+                    return Ok(());
+                }
                 self.explained.push(Explained {
                     item: item.to_owned(),
                     label_en: label_en.to_owned(),
@@ -609,6 +691,8 @@ impl TieOut {
 pub const fn label(state: State) -> (&'static str, &'static str) {
     match state {
         State::Matched => ("matched", "核平"),
+        State::LateMatched => ("matched late", "跨期核平"),
+        State::MatchedBefore => ("matched on an earlier night", "前期已核平"),
         State::TimingPending => ("in transit", "在途/存疑"),
         State::Held => ("held until the statement is right", "待账单"),
         State::NoMovement => ("moved no money", "未发生资金变动"),
@@ -664,6 +748,18 @@ impl Summary {
         }));
         self.codes.iter().for_each(|code| lines.extend(code.lines()));
         self.settled.iter().for_each(|settled| lines.extend(settled.lines()));
+        self.roll_forward.iter().for_each(|line| lines.extend(roll_lines(line)));
+        lines.extend(self.aging.iter().map(|age| TableLine {
+            section: "aging",
+            currency: &age.currency,
+            item: &age.business_days,
+            label_en: "business days open",
+            label_zh: "账龄（工作日）",
+            count: Some(age.count),
+            amount: Some(age.exposure_minor),
+            at_risk: Some(age.at_risk_minor),
+            ..TableLine::default()
+        }));
         self.sources.iter().for_each(|source| lines.extend(source.lines()));
         let mut sheet = Sheet::new(SUMMARY);
         lines.iter().for_each(|line| self.put(&mut sheet, line));
@@ -768,6 +864,37 @@ impl SettledLine {
             line("adverse", -self.adverse_minor),
         ]
     }
+}
+
+fn roll_lines(line: &RollForward) -> Vec<TableLine<'_>> {
+    let section = match line.section {
+        Section::InTransit => "in_transit",
+        Section::InDifferences => "in_differences",
+    };
+    let steps = [
+        ("opening", "期初", line.opening),
+        ("added", "新增", line.added),
+        ("cleared", "核销", line.cleared),
+        ("expired", "到期转差异", line.expired),
+        ("lapsed", "超期移出", line.lapsed),
+        ("closing", "期末", line.closing),
+    ];
+    let of = |(item, label_zh, count): (&'static str, &'static str, Count)| TableLine {
+        section,
+        source: &line.source,
+        account: &line.account,
+        currency: &line.currency,
+        item,
+        label_en: item,
+        label_zh,
+        count: Some(count.records),
+        amount: Some(count.effect_minor),
+        ..TableLine::default()
+    };
+    let shown = |(item, _, count): &(&str, &str, Count)| {
+        matches!(*item, "opening" | "added" | "cleared" | "closing") || count.records > 0
+    };
+    steps.into_iter().filter(shown).map(of).collect()
 }
 
 impl SourceLine {

@@ -1,13 +1,13 @@
 //! From outcomes to rows.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rayon::prelude::*;
 use tieout_kernel::calendar::Day;
 use tieout_kernel::code::{CashEffect, Code};
 use tieout_kernel::key::{Pass, event_key};
 use tieout_kernel::money::{Minor, Total};
-use tieout_kernel::outcome::{Difference, Outcome};
+use tieout_kernel::outcome::{Difference, Outcome, State};
 use tieout_kernel::record::{Note, Record};
 
 use super::schema::{DIFFERENCES, FINDINGS, MATCHES, REJECTS};
@@ -37,8 +37,10 @@ pub struct Numbered<'o> {
 }
 
 /// The id of every difference and the position of its outcome, in order of the ids.
+///
+/// A difference keeps the id that its carried records had; where it had several, that of the first.
 #[must_use]
-pub fn identified(job: &str, reconciled: &Reconciled<'_>) -> Vec<(String, usize)> {
+pub fn identified(job: &str, reconciled: &Reconciled<'_>, residue: &Residue) -> Vec<(String, usize)> {
     let mut groups: HashMap<String, Vec<(usize, &Difference)>> = HashMap::new();
     for (at, outcome) in reconciled.outcomes.iter().enumerate() {
         if let Outcome::Difference(difference) = outcome {
@@ -46,15 +48,45 @@ pub fn identified(job: &str, reconciled: &Reconciled<'_>) -> Vec<(String, usize)
         }
     }
     let mut all = Vec::new();
+    let kept = kept_ids(reconciled, residue);
+    let taken: BTreeSet<&str> = kept.values().copied().collect();
     for (base, mut differences) in groups {
+        differences.retain(|(at, _)| !kept.contains_key(at));
         // Groups that share their number, or have none, are told apart by their occurrence; what their
         // rows say decides which is the first, so the order of the input does not.
         differences.sort_by_cached_key(|(_, difference)| contents(difference, &reconciled.records));
-        let numbered = (0_u32..).zip(differences);
-        all.extend(numbered.map(|(occurrence, (at, _))| (difference_id(&base, occurrence), at)));
+        let free = (0_u32..).map(|occurrence| difference_id(&base, occurrence));
+        let free = free.filter(|id| !taken.contains(id.as_str()));
+        all.extend(free.zip(differences.into_iter().map(|(at, _)| at)));
     }
+    all.extend(kept.into_iter().map(|(at, id)| (id.to_owned(), at)));
     all.par_sort();
     all
+}
+
+/// The ids that differences keep, by the position of their outcome.
+fn kept_ids<'r>(reconciled: &Reconciled<'_>, residue: &'r Residue) -> HashMap<usize, &'r str> {
+    let mut carried = Vec::new();
+    for (at, outcome) in reconciled.outcomes.iter().enumerate() {
+        let Outcome::Difference(difference) = outcome else { continue };
+        let members = difference.ledger.iter().chain(&difference.statement);
+        let ids = members.filter_map(|&one| residue.carried(one as usize)).filter(|one| one.origin.is_pool());
+        let ids: BTreeSet<&str> = ids.filter_map(|one| one.difference.as_deref()).collect();
+        if !ids.is_empty() {
+            let contents = contents(difference, &reconciled.records);
+            carried.extend(ids.into_iter().map(|id| (id, contents.clone(), at)));
+        }
+    }
+    carried.sort();
+    let mut taken = BTreeSet::new();
+    let mut kept = HashMap::new();
+    for (id, _, at) in carried {
+        // A difference that fell apart leaves its id to one of its parts.
+        if !kept.contains_key(&at) && taken.insert(id) {
+            kept.insert(at, id);
+        }
+    }
+    kept
 }
 
 /// The differences in the order in which people read them: the most urgent first, then by code and id.
@@ -113,6 +145,8 @@ pub struct Tables<'t, 'r> {
     pub day: Option<Day>,
     /// What the job says of tiers; none where nothing is weighed.
     pub severity: Option<&'t SeverityPlan>,
+    /// When differences that are not new were seen first, by id.
+    pub first_seen: &'t BTreeMap<String, Day>,
 }
 
 impl Tables<'_, '_> {
@@ -127,10 +161,7 @@ impl Tables<'_, '_> {
     /// `file:line` of some records.
     #[must_use]
     pub fn rows(&self, members: &[u32]) -> Option<String> {
-        let name = |&at: &u32| {
-            let stored = self.residue.stored(at as usize);
-            format!("{}:{}", self.night.files[stored.file].open.name, stored.line)
-        };
+        let name = |&at: &u32| self.residue.stored(self.night, at as usize).to_string();
         let mut names: Vec<String> = members.iter().take(ROWS_NAMED).map(name).collect();
         if members.len() > ROWS_NAMED {
             names.push(format!("and {} more", members.len() - ROWS_NAMED));
@@ -152,10 +183,8 @@ impl Tables<'_, '_> {
     fn extra(&self, difference: &Difference) -> Option<String> {
         let side = |members: &[u32]| -> BTreeMap<String, String> {
             let Some(&first) = members.first() else { return BTreeMap::new() };
-            let stored = self.residue.stored(first as usize);
-            let names = &self.night.files[stored.file].extra;
-            let named = names.iter().zip(stored.extra);
-            named.filter_map(|(name, text)| text.map(|text| (name.clone(), text.to_owned()))).collect()
+            let stored = self.residue.stored(self.night, first as usize);
+            stored.extra.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
         };
         let sides = BTreeMap::from([("ledger", side(&difference.ledger)), ("statement", side(&difference.statement))]);
         let any = sides.values().any(|side| !side.is_empty());
@@ -222,7 +251,7 @@ impl Tables<'_, '_> {
             .text(party.as_deref())
             .instant(members.iter().filter_map(|record| record.occurred_at).min())
             .date(record_date)
-            .date(self.day)
+            .date(self.first_seen.get(id).copied().or(self.day))
             .integer(difference.age.map(i64::from))
             .text(ledger.first().map(|&at| self.source_name(self.record(at).source)))
             .text(of_statement.map(|record| self.source_name(record.source)))
@@ -236,15 +265,15 @@ impl Tables<'_, '_> {
     }
 
     /// The evidence of what matched, in order of the statement's rows.
-    pub fn matches(&self, agreed: &Agreed) -> Result<Table, Error> {
+    pub fn matches(&self, agreed: &Agreed, lines: &Lines) -> Result<Table, Error> {
         let mut sheet = Sheet::new(MATCHES);
-        let lines = Lines::of(self.night, self.scan, agreed)?;
         let mut slow = self.slow_matches().into_iter().peekable();
         for &(ledger, statement) in &agreed.matches {
             while let Some(before) = slow.next_if(|one| one.0 < statement) {
                 self.slow_match(&mut sheet, before.1);
             }
-            let Some((tag, amount)) = self.scan.statement_row(statement) else { continue };
+            let Some(row) = self.scan.statement_row(statement) else { continue };
+            let (tag, amount) = (row.tag, row.amount);
             let signed = if tag.direction == tieout_kernel::record::Direction::Out { -amount } else { amount };
             for place in [statement, ledger] {
                 let file = self.night.file_of(place);
@@ -262,6 +291,9 @@ impl Tables<'_, '_> {
                 .integer(Some(i64::from(tag.currency.exponent())))
                 .money(Some(Minor::into(signed)), Some(tag.currency))
                 .text(None)
+                .text(Some(State::Matched.word()))
+                .date(None)
+                .date(None)
                 .end_row();
         }
         for (_, rest) in slow {
@@ -283,8 +315,11 @@ impl Tables<'_, '_> {
 
     fn slow_matches(&self) -> Vec<(u64, &Outcome)> {
         let of_match = |outcome| match outcome {
-            &Outcome::Match { statement, .. } => Some((self.record(statement).place, outcome)),
-            Outcome::Rest { .. } | Outcome::Difference(_) => None,
+            // What agreed on an earlier night is in the evidence of that night.
+            &Outcome::Match { statement, state, .. } if state != State::MatchedBefore => {
+                Some((self.record(statement).place, outcome))
+            }
+            Outcome::Match { .. } | Outcome::Rest { .. } | Outcome::Difference(_) => None,
         };
         let mut matches: Vec<(u64, &Outcome)> = self.reconciled.outcomes.iter().filter_map(of_match).collect();
         matches.sort_by_key(|(place, _)| *place);
@@ -292,11 +327,11 @@ impl Tables<'_, '_> {
     }
 
     fn slow_match(&self, sheet: &mut Sheet, outcome: &Outcome) {
-        let Outcome::Match { pass, ledger, statement, flags, notes } = outcome else { return };
+        let Outcome::Match { pass, state, ledger, statement, flags, notes } = outcome else { return };
+        let stored = |at: u32| self.residue.stored(self.night, at as usize);
         for &at in [statement, ledger] {
-            let stored = self.residue.stored(at as usize);
-            let file = &self.night.files[stored.file];
-            sheet.text(Some(self.source_name(file.source))).text(Some(&file.open.name)).count(stored.line);
+            let (source, stored) = (self.source_name(self.record(at).source), stored(at));
+            sheet.text(Some(source)).text(Some(stored.file)).count(stored.line);
         }
         let record = self.record(*statement);
         let words: Vec<&str> = flags.iter().map(Code::word).chain(notes.iter().map(Note::word)).collect();
@@ -309,6 +344,9 @@ impl Tables<'_, '_> {
             .integer(Some(i64::from(record.currency.exponent())))
             .money(Some(Minor::into(record.signed())), Some(record.currency))
             .text((!words.is_empty()).then(|| words.join(" ")).as_deref())
+            .text(Some(state.word()))
+            .date(stored(*statement).night)
+            .date(stored(*ledger).night)
             .end_row();
     }
 
@@ -376,10 +414,12 @@ pub fn findings(findings: &[Finding]) -> Result<Table, Error> {
 }
 
 /// Line numbers of the rows that matched in text files; typed files count their rows themselves.
-struct Lines(BTreeMap<usize, (Vec<u32>, Vec<u64>)>);
+#[derive(Debug, Default)]
+pub struct Lines(BTreeMap<usize, (Vec<u32>, Vec<u64>)>);
 
 impl Lines {
-    fn of(night: &Night<'_>, scan: &Scan, agreed: &Agreed) -> Result<Self, Error> {
+    /// The lines of all rows that the fast path matched.
+    pub fn of(night: &Night<'_>, scan: &Scan, agreed: &Agreed) -> Result<Self, Error> {
         let mut by_split: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
         for &(ledger, statement) in &agreed.matches {
             for place in [ledger, statement] {
@@ -401,7 +441,9 @@ impl Lines {
         Ok(Self(lines))
     }
 
-    fn line(&self, night: &Night<'_>, place: u64) -> u64 {
+    /// The line or row number of a place.
+    #[must_use]
+    pub fn line(&self, night: &Night<'_>, place: u64) -> u64 {
         let (split, row) = (split_of(place), row_of(place));
         match night.splits[split].1 {
             Split::RowGroup { before, .. } => before + u64::from(row) + 1,

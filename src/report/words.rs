@@ -194,6 +194,7 @@ impl Story<'_, '_> {
             | Code::ReversalUnconfirmed
             | Code::PayoutFailed => {
                 let shown = Self::list(self.statement, amount);
+                let ours = if ours.is_empty() { "REVERSED".to_owned() } else { ours };
                 (
                     format!("{what}: the ledger says {ours}, the provider {theirs} over {shown}."),
                     format!("{what_zh}：平台状态 {ours}，渠道状态 {theirs}，金额 {shown}。"),

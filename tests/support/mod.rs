@@ -9,6 +9,8 @@ use std::process::{Command, Output, Stdio};
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
 /// A row of a published table, by column.
 pub type Row = BTreeMap<String, String>;
 
@@ -153,10 +155,15 @@ impl Published {
         reader.records().map(|record| row(record.unwrap())).collect()
     }
 
-    /// The columns of a table, as its machine CSV has them.
+    /// The columns of a table, as its Parquet file has them, and its CSV where there is one.
     pub fn columns(&self, name: &str) -> Vec<String> {
-        let mut reader = csv::Reader::from_path(self.folder.join(format!("{name}.csv"))).unwrap();
-        reader.headers().unwrap().iter().map(str::to_owned).collect()
+        let file = std::fs::File::open(self.folder.join(format!("{name}.parquet"))).unwrap();
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+        let columns: Vec<String> = reader.schema().fields().iter().map(|field| field.name().clone()).collect();
+        if let Ok(mut reader) = csv::Reader::from_path(self.folder.join(format!("{name}.csv"))) {
+            assert!(reader.headers().unwrap().iter().eq(columns.iter().map(String::as_str)), "{name}");
+        }
+        columns
     }
 
     /// The first page.

@@ -8,7 +8,7 @@ use crate::money::{Minor, Total};
 use crate::outcome::State;
 use crate::party::{is_beneficiary, may_be_same};
 use crate::policy::{Horizon, Policy};
-use crate::record::{Kind, Record, Status};
+use crate::record::{Kind, Origin, Record, Status};
 
 /// What a comparison of two records found.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -192,7 +192,8 @@ pub fn scheduled_fee(case: FeeCase, policy: &Policy, source: u16) -> Option<FeeE
 }
 
 fn fees(ledger: &Record<'_>, statement: &Record<'_>, policy: &Policy, hits: &mut Hits) {
-    if statement.status != Status::Success {
+    // Of what ended on an earlier night the fee is not known any more; that night has judged it.
+    if statement.status != Status::Success || statement.origin == Origin::History {
         return;
     }
     let expectation = scheduled_fee(fee_case(statement), policy, statement.source).unwrap_or_else(|| {
@@ -279,7 +280,8 @@ fn net(statement: &Record<'_>, policy: &Policy, hits: &mut Hits) {
 
 fn columns(ledger: &Record<'_>, statement: &Record<'_>, policy: &Policy, hits: &mut Hits) {
     for (at, column) in policy.compared.columns.iter().enumerate() {
-        if ledger.compared.get(at) != statement.compared.get(at) {
+        let (Some(ours), Some(theirs)) = (ledger.compared.get(at), statement.compared.get(at)) else { continue };
+        if ours != theirs {
             hits.codes = hits.codes.with(column.code);
         }
     }

@@ -116,18 +116,30 @@ pub struct Agreement {
     pub statement: Vec<u64>,
     /// Statement records under the keys that were asked for.
     pub watched: Vec<(u128, u64)>,
+    /// Keys that were asked for and that a side has.
+    pub known: Vec<u128>,
+}
+
+/// Keys of a partition about which more is to be said.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Asked {
+    /// Keys, ascending, whose statement records somebody else needs to know about.
+    pub watched: Vec<u128>,
+    /// Keys of which earlier nights have something: nothing agrees under them at first sight.
+    pub seen: Vec<u128>,
 }
 
 /// Splits one partition into matches and residue.
-///
-/// `watched` are keys, ascending, whose statement records somebody else needs to know about.
 #[must_use]
-pub fn agree(ledger: &[Fingerprint], statement: &[Fingerprint], watched: &[u128]) -> Agreement {
+pub fn agree(ledger: &[Fingerprint], statement: &[Fingerprint], asked: &Asked) -> Agreement {
     let mut table = Table::of(ledger);
     let group_of_statement: Vec<u32> =
         statement.iter().enumerate().map(|(at, print)| table.meet(ledger, print.key, at)).collect();
+    asked.seen.iter().for_each(|&key| table.distrust(ledger, key));
 
-    let mut agreement = Agreement::default();
+    let watched = &asked.watched;
+    let of_ledger = watched.iter().copied().filter(|&key| table.group_of(ledger, key).is_some());
+    let mut agreement = Agreement { known: of_ledger.collect(), ..Agreement::default() };
     for (at, print) in ledger.iter().enumerate() {
         let group = &table.groups[table.group_of_ledger[at] as usize];
         let partner = group.statement as usize;
@@ -143,6 +155,7 @@ pub fn agree(ledger: &[Fingerprint], statement: &[Fingerprint], watched: &[u128]
         }
         if !watched.is_empty() && watched.binary_search(&print.key).is_ok() {
             agreement.watched.push((print.key, print.place));
+            agreement.known.push(print.key);
         }
     }
     agreement
@@ -214,6 +227,18 @@ impl Table {
         slot
     }
 
+    fn group_of(&self, ledger: &[Fingerprint], key: u128) -> Option<u32> {
+        let group = self.slots[self.slot(ledger, key)];
+        (group != NOBODY).then_some(group)
+    }
+
+    /// Lets nothing agree under a key.
+    fn distrust(&mut self, ledger: &[Fingerprint], key: u128) {
+        if let Some(group) = self.group_of(ledger, key) {
+            self.groups[group as usize].ledger_count = 0;
+        }
+    }
+
     fn meet(&mut self, ledger: &[Fingerprint], key: u128, statement_at: usize) -> u32 {
         let group = self.slots[self.slot(ledger, key)];
         if group != NOBODY {
@@ -241,23 +266,32 @@ mod tests {
     fn only_one_on_each_side_with_equal_content_is_a_match() {
         let ledger = [print(1, 10, 100), print(2, 20, 101), print(3, 30, 102), print(4, 40, 103), print(4, 40, 104)];
         let statement = [print(4, 40, 200), print(3, 31, 201), print(1, 10, 202), print(5, 50, 203)];
-        let agreement = agree(&ledger, &statement, &[5]);
+        let asked = Asked { watched: vec![2, 5, 6], seen: Vec::new() };
+        let agreement = agree(&ledger, &statement, &asked);
         assert_eq!(agreement.matches, vec![(100, 202)]);
         assert_eq!(agreement.ledger, vec![101, 102, 103, 104]);
         assert_eq!(agreement.statement, vec![200, 201, 203]);
         assert_eq!(agreement.watched, vec![(5, 203)]);
+        assert_eq!(agreement.known, vec![2, 5]);
+    }
+
+    #[test]
+    fn nothing_agrees_under_a_key_of_an_earlier_night() {
+        let asked = Asked { watched: Vec::new(), seen: vec![1, 7] };
+        let agreement = agree(&[print(1, 10, 100)], &[print(1, 10, 200), print(7, 70, 201)], &asked);
+        assert_eq!((agreement.matches.len(), agreement.ledger, agreement.statement), (0, vec![100], vec![200, 201]));
     }
 
     #[test]
     fn two_equal_statement_records_are_no_match() {
-        let agreement = agree(&[print(1, 10, 100)], &[print(1, 10, 200), print(1, 10, 201)], &[]);
+        let agreement = agree(&[print(1, 10, 100)], &[print(1, 10, 200), print(1, 10, 201)], &Asked::default());
         assert_eq!((agreement.ledger.len(), agreement.statement.len()), (1, 2));
     }
 
     #[test]
     fn an_empty_side_leaves_everything() {
-        assert_eq!(agree(&[], &[print(1, 1, 7)], &[]).statement, vec![7]);
-        assert_eq!(agree(&[print(1, 1, 7)], &[], &[]).ledger, vec![7]);
+        assert_eq!(agree(&[], &[print(1, 1, 7)], &Asked::default()).statement, vec![7]);
+        assert_eq!(agree(&[print(1, 1, 7)], &[], &Asked::default()).ledger, vec![7]);
     }
 
     #[test]

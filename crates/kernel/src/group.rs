@@ -9,12 +9,13 @@ use std::collections::HashSet;
 use crate::calendar::Day;
 use crate::classify::{self, Hits};
 use crate::code::{Code, Codes, Severity};
+use crate::currency::Currency;
 use crate::key::{KindClass, Pass, event_key};
-use crate::money::Total;
+use crate::money::{Minor, Total};
 use crate::outcome::{Difference, Outcome, State};
 use crate::pair::{Pair, order, pair_up};
 use crate::policy::Policy;
-use crate::record::{Book, Kind, Note, Notes, Record, Status};
+use crate::record::{Book, Kind, Note, Notes, Origin, Record, Status};
 
 /// What one group came to.
 #[derive(Default, Debug)]
@@ -61,16 +62,31 @@ pub fn resolve(records: &[Record<'_>], members: &[u32], pass: Pass, policy: &Pol
 /// or for a provider's rows equal number, kind, status and amount (`taxonomy` §10.6). Rows that name
 /// two events are never one, even where a provider prints the payment's number on all of its
 /// refunds. The earliest stays.
+///
+/// A row that an earlier night had already is the same row again also when its key, kind, status,
+/// amount and business day are the same and no provider's number tells the two apart: extracts overlap.
 #[must_use]
 pub fn split_replicas(records: &[Record<'_>], mut members: Vec<u32>) -> (Vec<u32>, Vec<u32>) {
     if members.len() < 2 {
         return (members, Vec::new());
     }
     members.sort_by_key(|&one| order(&records[one as usize]));
+    // What is known from earlier nights stays, whatever the clocks say.
+    members.sort_by_key(|&one| records[one as usize].origin == Origin::Tonight);
     let mut bytes_seen = HashSet::new();
     let mut numbers_seen = HashSet::new();
+    let mut known = HashSet::new();
     let is_new = |&one: &u32| {
         let record = &records[one as usize];
+        if let Some(row) = row_of_a_day(record) {
+            let number = record.provider_txn_id;
+            if record.origin != Origin::Tonight {
+                // Under no number: somebody has this row, whatever its number.
+                known.extend([(row, Some(number)), (row, None)]);
+            } else if known.contains(&(row, Some(number))) || known.contains(&(row, number.is_some().then_some(None))) {
+                return false;
+            }
+        }
         let new_bytes = bytes_seen.insert((record.source, record.content));
         let number = record.provider_txn_id.filter(|_| record.book != Book::Ledger);
         let new_number = number.is_none_or(|number| {
@@ -80,6 +96,14 @@ pub fn split_replicas(records: &[Record<'_>], mut members: Vec<u32>) -> (Vec<u32
         new_bytes && new_number
     };
     members.into_iter().partition(is_new)
+}
+
+/// What makes a row the same row again on another night.
+type RowOfADay<'a> = (u16, &'a str, Kind, Status, Currency, Minor, Day);
+
+fn row_of_a_day<'a>(record: &Record<'a>) -> Option<RowOfADay<'a>> {
+    let (number, day) = (event_key(record)?, record.business_date?);
+    Some((record.source, number, record.kind, record.status, record.currency, record.signed(), day))
 }
 
 impl<'g, 'r> Group<'g, 'r> {
@@ -201,8 +225,26 @@ impl<'g, 'r> Group<'g, 'r> {
 
     /// Classes in which several records under one number are normal: pair what pairs.
     fn resolve_many(&mut self, ledger: Vec<u32>, statement: Vec<u32>) {
-        let pairs = pair_up(self.records, &ledger, &statement);
+        let pairs = self.pairs(&ledger, &statement);
         self.judge_all(pairs, ledger, statement);
+    }
+
+    /// Pairs of two sides. What agreed on an earlier night stays together.
+    fn pairs(&self, ledger: &[u32], statement: &[u32]) -> Vec<Pair> {
+        let ended = |&one: &u32| self.record(one).origin == Origin::History;
+        let (ledger_ended, ledger_open): (Vec<u32>, Vec<u32>) = ledger.iter().partition(|one| ended(one));
+        let (statement_ended, statement_open): (Vec<u32>, Vec<u32>) = statement.iter().partition(|one| ended(one));
+        if ledger_ended.is_empty() || statement_ended.is_empty() {
+            return pair_up(self.records, ledger, statement);
+        }
+        let mut pairs = pair_up(self.records, &ledger_ended, &statement_ended);
+        pairs.extend(pair_up(self.records, &ledger_open, &statement_open));
+        pairs
+    }
+
+    /// Whether a pair ended on an earlier night.
+    fn is_ended(&self, (ledger, statement): Pair) -> bool {
+        [ledger, statement].into_iter().all(|one| self.record(one).origin == Origin::History)
     }
 
     /// Judges the pairs and hands back whoever is in none.
@@ -224,7 +266,7 @@ impl<'g, 'r> Group<'g, 'r> {
 
         // The best pairs that the sides allow: success with success, else success with whatever
         // the other side says of it, else two records that moved nothing.
-        let mut pairs = pair_up(self.records, &ledger_moved, &statement_moved);
+        let mut pairs = self.pairs(&ledger_moved, &statement_moved);
         if pairs.is_empty() {
             let one_of = |pairs: Vec<Pair>| pairs.into_iter().take(1).collect::<Vec<_>>();
             pairs = one_of(pair_up(self.records, &ledger_inert, &statement_moved));
@@ -247,9 +289,11 @@ impl<'g, 'r> Group<'g, 'r> {
         } else {
             self.duplicates(good, &spare);
         }
-        // Failed attempts beside the one that counts moved nothing.
+        // Attempts beside the one that counts moved nothing, and where both sides have a success nothing
+        // more will come of those that were not final.
+        let settled = succeeded(self, good.0) && succeeded(self, good.1);
         for one in inert {
-            if self.record(one).status.is_final() {
+            if settled || self.record(one).status.is_final() {
                 self.rest(one, State::NoMovement);
             } else {
                 self.resolved.left.push(one);
@@ -259,10 +303,16 @@ impl<'g, 'r> Group<'g, 'r> {
 
     /// The pair that is taken to be the one that was meant: the first that agrees, else the first.
     fn good_pair(&self, pairs: &[Pair]) -> Pair {
-        let agrees = |&&(ledger, statement): &&Pair| {
-            classify::compare(self.record(ledger), self.record(statement), self.policy).codes.is_empty()
-        };
+        let agrees = |&&pair: &&Pair| self.compare(pair).codes.is_empty();
         pairs.iter().find(agrees).copied().unwrap_or(pairs[0])
+    }
+
+    /// What differs within a pair; nothing any more where it ended on an earlier night.
+    fn compare(&self, pair: Pair) -> Hits {
+        if self.is_ended(pair) {
+            return Hits::default();
+        }
+        classify::compare(self.record(pair.0), self.record(pair.1), self.policy)
     }
 
     fn duplicates(&mut self, good: Pair, spare: &[u32]) {
@@ -280,7 +330,7 @@ impl<'g, 'r> Group<'g, 'r> {
         if ledger > 0 && statement > 0 {
             codes = codes.with(Code::DuplicateBoth);
         }
-        let hits = classify::compare(self.record(good.0), self.record(good.1), self.policy);
+        let hits = self.compare(good);
         if hits.codes.is_empty() {
             self.judge(good, Notes::NONE);
             let hits = Hits { surplus: surplus_sum, ..Hits::default() };
@@ -295,7 +345,7 @@ impl<'g, 'r> Group<'g, 'r> {
 
     /// One pair: a match, still open, or a difference.
     pub(crate) fn judge(&mut self, pair: Pair, notes: Notes) {
-        let hits = classify::compare(self.record(pair.0), self.record(pair.1), self.policy);
+        let hits = self.compare(pair);
         let across = self.record(pair.0).across.codes.union(self.record(pair.1).across.codes);
         let codes = hits.codes.union(across);
         if !codes.is_empty() {
@@ -311,7 +361,15 @@ impl<'g, 'r> Group<'g, 'r> {
 
     fn agree(&mut self, (ledger, statement): Pair, hits: Hits, notes: Notes) {
         let notes = notes.union(self.record(ledger).notes).union(self.record(statement).notes);
-        let outcome = Outcome::Match { pass: self.pass, ledger, statement, flags: hits.flags, notes };
+        let origins = [ledger, statement].map(|one| self.record(one).origin);
+        let state = if origins == [Origin::History; 2] {
+            State::MatchedBefore
+        } else if origins == [Origin::Tonight; 2] {
+            State::Matched
+        } else {
+            State::LateMatched
+        };
+        let outcome = Outcome::Match { pass: self.pass, state, ledger, statement, flags: hits.flags, notes };
         self.resolved.outcomes.push(outcome);
     }
 

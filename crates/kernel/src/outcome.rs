@@ -12,6 +12,10 @@ words! {
     State {
         /// Both sides agree.
         Matched => "MATCHED",
+        /// Both sides agree, and at least one had been waiting since an earlier night.
+        LateMatched => "LATE_MATCHED",
+        /// Both sides agreed on an earlier night already.
+        MatchedBefore => "MATCHED_BEFORE",
         /// Waits for its partner within its horizon.
         TimingPending => "TIMING_PENDING",
         /// Waits for a statement that is missing or blocked.
@@ -110,6 +114,8 @@ pub enum Outcome {
     Match {
         /// The pass that brought them together.
         pass: Pass,
+        /// Tonight, late, or on an earlier night.
+        state: State,
         /// The ledger record.
         ledger: u32,
         /// The statement record.
@@ -137,7 +143,7 @@ impl Outcome {
     #[must_use]
     pub fn records(&self) -> Vec<(u32, State)> {
         match self {
-            Self::Match { ledger, statement, .. } => vec![(*ledger, State::Matched), (*statement, State::Matched)],
+            Self::Match { ledger, statement, state, .. } => vec![(*ledger, *state), (*statement, *state)],
             Self::Rest { record, state, .. } => vec![(*record, *state)],
             Self::Difference(difference) => {
                 let members = difference.ledger.iter().chain(&difference.statement);

@@ -14,7 +14,7 @@ use crate::outcome::{Outcome, State};
 use crate::pair::{Pair, order, pair_up};
 use crate::party::may_be_same;
 use crate::policy::Policy;
-use crate::record::{Book, Kind, Notes, Record, Status};
+use crate::record::{Book, Kind, Notes, Origin, Record, Status};
 use crate::single;
 
 /// All passes and the conclusion, on one slice.
@@ -35,12 +35,19 @@ pub fn reconcile(records: &[Record<'_>], policy: &Policy) -> Vec<Outcome> {
 /// One pass over the records named by `members`.
 #[must_use]
 pub fn run(pass: Pass, records: &[Record<'_>], members: &[u32], policy: &Policy) -> Resolved {
-    match pass {
-        Pass::K1 => by_event(records, members, policy),
-        Pass::K2 => by_provider_number(records, members, policy),
-        Pass::K3 => by_order(records, members, policy),
-        Pass::K4 => by_amount(records, members, policy),
+    if pass == Pass::K1 {
+        return by_event(records, members, policy);
     }
+    // What ended on an earlier night explains its own key and looks for no other partner.
+    let (ended, open): (Vec<u32>, Vec<u32>) =
+        members.iter().partition(|&&one| records[one as usize].origin == Origin::History);
+    let mut resolved = match pass {
+        Pass::K1 | Pass::K2 => by_provider_number(records, &open, policy),
+        Pass::K3 => by_order(records, &open, policy),
+        Pass::K4 => by_amount(records, &open, policy),
+    };
+    resolved.left.extend(ended);
+    resolved
 }
 
 /// Groups members by a key; those without one are left over.

@@ -106,7 +106,8 @@ impl Ends {
                 self.by_state.entry((record.book, state)).or_default().count(record);
                 let effect_here = if record.book == Book::Ledger { -record.effect() } else { record.effect() };
                 effect += effect_here;
-                if !matches!(outcome, Outcome::Match { .. }) && !effect_here.is_zero() {
+                let agrees = matches!(state, State::Matched | State::LateMatched);
+                if !agrees && !effect_here.is_zero() {
                     let key = (record.account.to_owned(), record.currency);
                     *self.exposure.entry(key).or_default() += effect_here;
                 }
@@ -241,6 +242,8 @@ fn several_currencies(records: &[Record<'_>], outcome: &Outcome) -> bool {
 
 fn prove_outcome(records: &[Record<'_>], outcome: &Outcome, effect: Total) -> Result<(), Broken> {
     match outcome {
+        // What was settled on an earlier night differs by what was settled.
+        Outcome::Match { state: State::MatchedBefore, .. } => Ok(()),
         Outcome::Match { ledger, statement, .. } => {
             let (ours, theirs) = (&records[*ledger as usize], &records[*statement as usize]);
             let same_money =

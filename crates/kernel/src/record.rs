@@ -253,6 +253,28 @@ impl Notes {
     }
 }
 
+words! {
+    /// Where a run has a record from.
+    Origin {
+        /// A file of the run's own date.
+        Tonight => "TONIGHT",
+        /// The pool: in transit, or held for a statement.
+        Transit => "TRANSIT",
+        /// The pool: part of a difference.
+        Difference => "DIFFERENCE",
+        /// Known to have ended on an earlier night; here because tonight says something more of its key.
+        History => "HISTORY",
+    }
+}
+
+impl Origin {
+    /// Whether it was still open when the run before ended.
+    #[must_use]
+    pub const fn is_pool(self) -> bool {
+        matches!(self, Self::Transit | Self::Difference)
+    }
+}
+
 /// A moment, in microseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Instant(pub i64);
@@ -264,8 +286,12 @@ pub struct Record<'a> {
     pub book: Book,
     /// The source it came from, as its number in the job.
     pub source: u16,
-    /// Its place in the night: ascending by source, file and row. Breaks every tie.
+    /// Its place in the night: ascending by source, file and row, carried records first. Breaks every tie.
     pub place: u64,
+    /// Where the run has it from.
+    pub origin: Origin,
+    /// Whether it waits for a statement that is missing or blocked.
+    pub held: bool,
     /// A hash of the row's bytes after trimming: equal for replicas of one row.
     pub content: u64,
     /// The provider account it belongs to.
@@ -327,6 +353,8 @@ pub struct Across {
     pub at_risk: Total,
     /// How many refunds its book has for its order; 0 when nobody counted.
     pub refunds_of_order: u32,
+    /// Whether its order and original are known to neither book, nor to any night before.
+    pub orphan: bool,
 }
 
 impl Record<'_> {

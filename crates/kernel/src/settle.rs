@@ -13,7 +13,7 @@ use crate::money::{Minor, Total};
 use crate::outcome::{Difference, Outcome};
 use crate::party::{may_be_same, spelled_once};
 use crate::proof::Broken;
-use crate::record::{Kind, Record, Status, words};
+use crate::record::{Kind, Origin, Record, Status, words};
 use crate::severity::Rates;
 
 words! {
@@ -106,6 +106,8 @@ words! {
     Refusal {
         /// Its code is never settled.
         Banned => "never settled: only rounding, fee and net variances are",
+        /// Nothing of it is of tonight: caps belong to the night that saw it first.
+        SeenBefore => "it was left open on an earlier night",
         /// The job has no rule for its class.
         NoRule => "the job has no rule for it",
         /// Something else is wrong with it, too.
@@ -247,6 +249,9 @@ fn examine(
     if !members.into_iter().all(may_be_settled) {
         return Err(Refusal::Banned);
     }
+    if !is_of_tonight(records, difference) {
+        return Err(Refusal::SeenBefore);
+    }
     let rule = settlement.rules.get(&class).ok_or(Refusal::NoRule)?;
     if !difference.flags.is_empty() || !difference.notes.is_empty() {
         return Err(Refusal::Flagged);
@@ -283,6 +288,13 @@ fn examine(
     Ok(Candidate { cell: (theirs.source, class, theirs.kind, theirs.currency), delta, in_base, party })
 }
 
+/// Whether a difference has anything that no earlier night has seen.
+#[must_use]
+pub fn is_of_tonight(records: &[Record<'_>], difference: &Difference) -> bool {
+    let mut members = difference.ledger.iter().chain(&difference.statement);
+    members.any(|&one| records[one as usize].origin == Origin::Tonight)
+}
+
 /// Kinds of movement whose cents may be written off: what is disputed, held back or corrected may not.
 const fn may_be_settled(kind: Kind) -> bool {
     matches!(kind, Kind::Payment | Kind::Refund | Kind::Payout | Kind::PayoutReturn | Kind::Transfer | Kind::Reversal)
@@ -306,7 +318,7 @@ fn share_of(share: Rate, base: Total) -> Total {
 pub fn drifts(records: &[Record<'_>], outcomes: &[Outcome]) -> Vec<Drift> {
     drifting(outcomes.iter().filter_map(|outcome| {
         let Outcome::Difference(difference) = outcome else { return None };
-        let (class, delta, _, theirs) = variance(records, difference)?;
+        let (class, delta, _, theirs) = variance(records, difference).filter(|_| is_of_tonight(records, difference))?;
         Some(((theirs.source, class, theirs.kind, theirs.currency), delta))
     }))
 }

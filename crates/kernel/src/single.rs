@@ -10,7 +10,7 @@ use crate::money::Total;
 use crate::outcome::{Outcome, State};
 use crate::pair::order;
 use crate::policy::Policy;
-use crate::record::{Book, Kind, Note, Notes, Record, Status};
+use crate::record::{Book, Kind, Note, Notes, Origin, Record, Status};
 
 /// Concludes what no pass decided.
 #[must_use]
@@ -53,11 +53,11 @@ impl Conclusion<'_, '_> {
     }
 
     fn difference(&mut self, code: Code, flags: Codes, members: &[u32]) {
-        self.difference_of(code, flags, members, 0);
+        self.difference_of(code, flags, members, 0, &[]);
     }
 
-    /// `meant` of the members, the earliest, are those that should be there.
-    fn difference_of(&mut self, code: Code, flags: Codes, members: &[u32], meant: usize) {
+    /// `meant` of the members, the earliest, are those that should be there; `beside` explains the others.
+    fn difference_of(&mut self, code: Code, flags: Codes, members: &[u32], meant: usize, beside: &[u32]) {
         // A record that nobody has is first of all missing; its own arithmetic is a flag.
         let gap = members.iter().map(|&one| self.own_gap(one)).find(|gap| !gap.is_zero());
         let codes = match gap {
@@ -70,7 +70,7 @@ impl Conclusion<'_, '_> {
         let notes = if success_only { Notes::NONE.with(Note::SuccessOnly) } else { Notes::NONE };
         // Of several under one number one was meant; while it waits elsewhere all of these are surplus.
         let hits = Hits { net_gap: gap, surplus: self.surplus(members, meant), ..Hits::default() };
-        let difference = describe(self.records, None, code, codes, hits, members, Vec::new(), notes);
+        let difference = describe(self.records, None, code, codes, hits, members, beside.to_vec(), notes);
         self.outcomes.push(Outcome::Difference(Box::new(difference)));
     }
 
@@ -85,7 +85,10 @@ impl Conclusion<'_, '_> {
     }
 
     fn group(&mut self, members: &[u32]) {
-        if self.reversal_against_payment(members) {
+        let (ended, members): (Vec<u32>, Vec<u32>) =
+            members.iter().partition(|&&one| self.record(one).origin == Origin::History);
+        let members = self.beside_what_ended(&ended, members);
+        if self.reversal_against_payment(&members) {
             return;
         }
         let (ledger, statement): (Vec<u32>, Vec<u32>) =
@@ -93,6 +96,38 @@ impl Conclusion<'_, '_> {
         for side in [ledger, statement] {
             self.side(&side);
         }
+    }
+
+    /// What ended on an earlier night stays so. In classes where a number stands for one event, whatever
+    /// succeeds beside it on its side is surplus, whether or not it may still wait.
+    fn beside_what_ended(&mut self, ended: &[u32], members: Vec<u32>) -> Vec<u32> {
+        for &one in ended {
+            let state =
+                if self.record(one).status == Status::Success { State::MatchedBefore } else { State::NoMovement };
+            self.rest(one, state);
+        }
+        let records = self.records;
+        let succeeded = |one: u32| {
+            let record = &records[one as usize];
+            record.status == Status::Success && record.kind != Kind::Reversal
+        };
+        let mut left = members;
+        for book in [Book::Ledger, Book::Statement] {
+            let of_book = |one: &u32| (records[*one as usize].book == Book::Ledger) == (book == Book::Ledger);
+            let beside: Vec<u32> = ended.iter().copied().filter(|one| of_book(one) && succeeded(*one)).collect();
+            let (surplus, rest): (Vec<u32>, Vec<u32>) =
+                left.into_iter().partition(|one| !beside.is_empty() && of_book(one) && succeeded(*one));
+            left = rest;
+            let Some(first) = surplus.first().map(|&one| self.record(one)) else { continue };
+            let code = Self::surplus_code(first).unwrap_or(Code::DuplicateLedgerEntry);
+            if first.kind.class().is_single() {
+                self.difference_of(code, Codes::NONE, &surplus, 0, &beside);
+            } else {
+                left.extend(surplus);
+            }
+        }
+        left.sort_by_key(|&one| order(self.record(one)));
+        left
     }
 
     /// The provider undid a payment that the ledger still has, and the payment itself is not here.
@@ -105,7 +140,10 @@ impl Conclusion<'_, '_> {
         };
         let booked = members.iter().any(|one| is(one, Book::Ledger, Kind::Payment));
         let undone = members.iter().any(|one| is(one, Book::Statement, Kind::Reversal));
-        let waits = members.iter().any(|&one| within_horizon(self.record(one), self.policy));
+        let waits = members
+            .iter()
+            .map(|&one| self.record(one))
+            .any(|record| record.held || within_horizon(record, self.policy));
         if !booked || !undone || waits {
             return false;
         }
@@ -119,7 +157,7 @@ impl Conclusion<'_, '_> {
     }
 
     fn side(&mut self, members: &[u32]) {
-        let mut missing: Vec<(Code, u32)> = Vec::new();
+        let mut missing: Vec<((Code, Codes), u32)> = Vec::new();
         let mut waiting: Vec<u32> = Vec::new();
         for &one in members {
             let across = self.record(one).across.codes.primary();
@@ -128,11 +166,44 @@ impl Conclusion<'_, '_> {
                 (Alone::Rest(_), Some(code)) => self.difference(code, Codes::NONE, &[one]),
                 (Alone::Rest(State::TimingPending), None) => waiting.push(one),
                 (Alone::Rest(state), None) => self.rest(one, state),
-                (Alone::Differs(code), _) => missing.push((code, one)),
+                (Alone::Differs(code), across) => {
+                    let mut codes = Codes::NONE.with(code);
+                    if self.is_orphan(one) {
+                        codes = codes.with(Code::OrphanEvent);
+                    }
+                    // An order's life comes before existence in the order of codes, look-alikes after it.
+                    codes = across.map_or(codes, |across| codes.with(across));
+                    let first = codes.primary().unwrap_or(code);
+                    missing.push(((first, codes.without(first)), one));
+                }
             }
+        }
+        // Where one of several successes under a number is missing, the others were surplus already.
+        let surplus = |&one: &u32| self.moved_surplus(one).is_some();
+        if missing.iter().any(|(_, one)| surplus(one)) {
+            let (more, rest): (Vec<u32>, Vec<u32>) = waiting.iter().partition(|one| surplus(one));
+            let with = missing[0].0;
+            missing.extend(more.into_iter().map(|one| (with, one)));
+            missing.sort_by_key(|(_, one)| order(self.record(*one)));
+            waiting = rest;
         }
         self.waiting(&waiting);
         self.missing(&missing);
+    }
+
+    /// What a success of the provider is called when it is not the only one of its number.
+    fn moved_surplus(&self, one: u32) -> Option<Code> {
+        let record = self.record(one);
+        let moved = record.status == Status::Success && record.kind != Kind::Reversal;
+        Self::surplus_code(record).filter(|_| moved)
+    }
+
+    /// An event that goes back to a payment of which nobody knows anything (`taxonomy` §10.2).
+    fn is_orphan(&self, one: u32) -> bool {
+        let record = self.record(one);
+        let goes_back =
+            matches!(record.kind, Kind::Refund | Kind::Chargeback | Kind::ChargebackReversal | Kind::Reversal);
+        record.across.orphan && goes_back
     }
 
     /// One of several successes under one number may wait; the others are surplus whatever comes.
@@ -157,20 +228,22 @@ impl Conclusion<'_, '_> {
         }
     }
 
-    fn missing(&mut self, members: &[(Code, u32)]) {
-        let mut by_code: BTreeMap<Code, Vec<u32>> = BTreeMap::new();
-        for &(code, one) in members {
-            by_code.entry(code).or_default().push(one);
+    fn missing(&mut self, members: &[((Code, Codes), u32)]) {
+        let mut by_code: BTreeMap<Code, (Codes, Vec<u32>)> = BTreeMap::new();
+        for &((code, more), one) in members {
+            let (flags, members) = by_code.entry(code).or_insert((Codes::NONE, Vec::new()));
+            *flags = flags.union(more);
+            members.push(one);
         }
-        for (code, members) in by_code {
+        for (code, (flags, members)) in by_code {
             let first = self.record(members[0]);
             let several = members.len() > 1 && first.kind != Kind::Reversal;
             match Self::surplus_code(first).filter(|_| several) {
                 // Whether or not the ledger knows the first, the customer paid more than once.
-                Some(surplus) => self.difference_of(surplus, Codes::NONE.with(code), &members, 1),
+                Some(surplus) => self.difference_of(surplus, flags.with(code), &members, 1, &[]),
                 // Two bookings of something that never happened: that it is missing says more.
-                None if several => self.difference(code, Codes::NONE.with(Code::DuplicateLedgerEntry), &members),
-                None => self.difference(code, Codes::NONE, &members),
+                None if several => self.difference(code, flags.with(Code::DuplicateLedgerEntry), &members),
+                None => self.difference(code, flags, &members),
             }
         }
     }
@@ -183,6 +256,9 @@ impl Conclusion<'_, '_> {
     fn alone(&self, record: &Record<'_>) -> Alone {
         if let Some(state) = self.not_expected(record) {
             return Alone::Rest(state);
+        }
+        if record.held {
+            return Alone::Rest(State::Held);
         }
         match record.status {
             Status::Success => self.alone_success(record),

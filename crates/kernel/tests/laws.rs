@@ -7,14 +7,14 @@ use proptest::test_runner::{Config, RngSeed, TestRunner};
 use tieout_kernel::calendar::Day;
 use tieout_kernel::classify;
 use tieout_kernel::currency::Currency;
-use tieout_kernel::fingerprint::{Content, Fingerprint, agree};
+use tieout_kernel::fingerprint::{Asked, Content, Fingerprint, agree};
 use tieout_kernel::key::{KeyHasher, event_key};
 use tieout_kernel::money::{Minor, Total};
 use tieout_kernel::outcome::Outcome;
 use tieout_kernel::party::{Party, is_beneficiary};
 use tieout_kernel::pass::{reconcile, run};
 use tieout_kernel::policy::Policy;
-use tieout_kernel::record::{Across, Book, Direction, Instant, Kind, Notes, Record, Status};
+use tieout_kernel::record::{Across, Book, Direction, Instant, Kind, Notes, Origin, Record, Status};
 use tieout_kernel::{key::Pass, single};
 
 use super::table::{policy, prove};
@@ -102,6 +102,8 @@ pub fn records(drafts: &[Draft]) -> Vec<Record<'static>> {
             fulfilled: None,
             notes: Notes::NONE,
             compared: &[],
+            origin: Origin::Tonight,
+            held: false,
             across: Across::default(),
         }
     };
@@ -129,7 +131,7 @@ pub fn told(outcomes: &[Outcome], records: &[Record]) -> Vec<String> {
     let mut lines: Vec<String> = outcomes
         .iter()
         .map(|outcome| match outcome {
-            Outcome::Match { pass, ledger, statement, flags, notes } => {
+            Outcome::Match { pass, ledger, statement, flags, notes, .. } => {
                 format!("match {} {} {pass} {flags:?} {notes:?}", place(ledger), place(statement))
             }
             Outcome::Rest { record, state, flags } => format!("{state} {} {flags:?}", place(record)),
@@ -196,7 +198,7 @@ fn the_fast_path_and_the_full_rules_agree() {
                 None => residue.push(record.place),
             }
         }
-        let agreement = agree(&prints[0], &prints[1], &[]);
+        let agreement = agree(&prints[0], &prints[1], &Asked::default());
         residue.extend(agreement.ledger);
         residue.extend(agreement.statement);
         let rest: Vec<Record> = all.iter().filter(|record| residue.contains(&record.place)).copied().collect();

@@ -6,6 +6,7 @@ mod groups;
 mod laws;
 mod life;
 mod lone;
+mod nights;
 mod oracle;
 mod settle;
 mod severity;

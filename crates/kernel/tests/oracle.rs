@@ -204,7 +204,8 @@ impl<'r> Oracle<'r> {
             }
         }
         for at in li.into_iter().chain(si) {
-            if !self.done[at] && self.records[at].status != Status::Pending {
+            let both_moved = success(&self.records[good.0]) && success(&self.records[good.1]);
+            if !self.done[at] && (both_moved || self.records[at].status != Status::Pending) {
                 self.end(&[at], "IGNORED(no_movement)", "");
             }
         }
@@ -400,6 +401,11 @@ impl<'r> Oracle<'r> {
             if !missing.is_empty() {
                 self.end(&missing, code, "");
             }
+            return;
+        }
+        // A success that is missing and one that still waits: one number, paid more than once.
+        if !waiting.is_empty() && !missing.is_empty() {
+            self.end(&[waiting, missing].concat(), duplicate(one.kind), "");
             return;
         }
         if let [first, surplus @ ..] = waiting.as_slice() {

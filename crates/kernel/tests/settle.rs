@@ -9,7 +9,7 @@ use tieout_kernel::fee::Rate;
 use tieout_kernel::money::{Minor, Total};
 use tieout_kernel::outcome::Outcome;
 use tieout_kernel::pass::reconcile;
-use tieout_kernel::record::{Across, Book, Direction, Instant, Kind, Note, Notes, Record, Status};
+use tieout_kernel::record::{Across, Book, Direction, Instant, Kind, Note, Notes, Origin, Record, Status};
 use tieout_kernel::settle::{Cap, Class, Decision, Refusal, Rule, Settlement, journal, settle};
 use tieout_kernel::severity::Rates;
 
@@ -106,6 +106,8 @@ fn record<'r>(book: Book, place: u64, number: &'r str, amount: i64, party: Optio
         fulfilled: None,
         notes: Notes::NONE,
         compared: &[],
+        origin: Origin::Tonight,
+        held: false,
         across: Across::default(),
     }
 }

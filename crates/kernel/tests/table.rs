@@ -21,11 +21,11 @@ use tieout_kernel::currency::Currency;
 use tieout_kernel::fee::{FeeBase, FeeRule, FeeSchedule, Rate, RefundFee};
 use tieout_kernel::key::Pass;
 use tieout_kernel::money::{Minor, Total};
-use tieout_kernel::outcome::Outcome;
+use tieout_kernel::outcome::{Outcome, State};
 use tieout_kernel::pass::reconcile;
 use tieout_kernel::policy::{ByAmount, Compared, ComparedColumn, Horizon, Policy, SourcePolicy, Tolerances};
 use tieout_kernel::proof::{Ends, Tally};
-use tieout_kernel::record::{Across, Book, Direction, Instant, Kind, KindSet, Note, Notes, Record, Status};
+use tieout_kernel::record::{Across, Book, Direction, Instant, Kind, KindSet, Note, Notes, Origin, Record, Status};
 use tieout_kernel::severity::{Reason, Weights, weigh};
 
 /// Source 0 is the ledger, 1 and 2 are statements.
@@ -191,6 +191,7 @@ fn set(policy: &mut Policy, setting: &str) {
         "providers" => {
             policy.sources.iter_mut().for_each(|source| source.provider.clone_from(&source.name));
         }
+        "day" => policy.run_day = Some(Day(value.parse().unwrap())),
         "success_only" => policy.sources[0].success_only = value == "true",
         other => panic!("no such setting: {other}"),
     }
@@ -278,11 +279,14 @@ fn record<'t>(
         fulfilled: has("delivered").then_some(true),
         notes: value(line, "note=").map_or(Notes::NONE, |word| Notes::NONE.with(Note::from_word(word).unwrap())),
         compared,
+        origin: value(line, "from=").map_or(Origin::Tonight, |word| Origin::from_word(word).unwrap()),
+        held: has("held"),
         across: Across {
             codes: value(line, "mark=").map_or(Codes::NONE, |word| Codes::NONE.with(Code::from_word(word).unwrap())),
             hints: value(line, "hint=").map_or(Codes::NONE, |word| Codes::NONE.with(Code::from_word(word).unwrap())),
             at_risk: Total::ZERO,
             refunds_of_order: value(line, "refunds=").map_or(0, |count| count.parse().unwrap()),
+            orphan: has("orphan"),
         },
     }
 }
@@ -294,8 +298,9 @@ fn render(outcome: &Outcome, records: &[Record], names: &[&str]) -> String {
         if words.is_empty() { String::new() } else { format!(" [{}]", words.join(" ")) }
     };
     match outcome {
-        Outcome::Match { pass, ledger, statement, flags: codes, notes } => {
-            format!("match {} {} {pass}{}", name(ledger), name(statement), flags(*codes, *notes))
+        Outcome::Match { pass, state, ledger, statement, flags: codes, notes } => {
+            let when = if *state == State::Matched { String::new() } else { format!(" {state}") };
+            format!("match {} {} {pass}{when}{}", name(ledger), name(statement), flags(*codes, *notes))
         }
         Outcome::Rest { record, state, flags: codes } => {
             format!("state {} {state}{}", name(record), flags(*codes, Notes::NONE))

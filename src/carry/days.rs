@@ -1,0 +1,134 @@
+//! Which day comes before, and whether the days still stand on each other.
+
+use jiff::civil;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Complaint, Error};
+use crate::job::{Plan, day_of};
+use crate::publish::{self, Commit};
+use crate::store::Store;
+
+/// A day that later days are made of, as its commit was.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Link {
+    /// The business date.
+    pub date: civil::Date,
+    /// The run.
+    pub run_id: String,
+    /// SHA-256 of its manifest.
+    pub manifest_sha256: String,
+}
+
+impl Link {
+    /// A file that the day published; none where its results were removed since.
+    pub fn read(&self, store: &Store, plan: &Plan, name: &str) -> Result<Option<bytes::Bytes>, Error> {
+        let dated = publish::folder_of(plan, self.date);
+        let manifest = format!("run={}/manifest.json", self.run_id);
+        if store.read(&dated.join(&manifest))?.is_none() {
+            return Ok(None);
+        }
+        publish::read_of(store, plan, self.date, &manifest, &self.manifest_sha256, &self.run_id, name).map(Some)
+    }
+}
+
+/// Sources of a day that were not reconciled.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Incomplete {
+    /// The business date.
+    pub date: civil::Date,
+    /// The sources without a usable file.
+    pub sources: Vec<String>,
+}
+
+/// What a run stands on.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Chain {
+    /// The days before, the latest first; empty for a first day.
+    pub links: Vec<Link>,
+    /// The commit of the day before.
+    pub commit: Option<Commit>,
+    /// Days before that were published without some of their sources.
+    pub incomplete: Vec<Incomplete>,
+}
+
+/// What of a manifest the next day reads.
+#[derive(Debug, Default, Deserialize)]
+struct Manifest {
+    #[serde(default)]
+    chain: Vec<Link>,
+    #[serde(default)]
+    incomplete: Vec<Incomplete>,
+}
+
+/// The date whose run comes before that of `date`.
+#[must_use]
+pub fn before(plan: &Plan, date: civil::Date) -> Option<civil::Date> {
+    let mut day = date.yesterday().ok()?;
+    while plan.carry.business_days_only && !plan.calendar.is_business_day(day_of(day)) {
+        day = day.yesterday().ok()?;
+    }
+    Some(day)
+}
+
+/// The date whose run comes after that of `date`.
+#[must_use]
+pub fn after(plan: &Plan, date: civil::Date) -> Option<civil::Date> {
+    let mut day = date.tomorrow().ok()?;
+    while plan.carry.business_days_only && !plan.calendar.is_business_day(day_of(day)) {
+        day = day.tomorrow().ok()?;
+    }
+    Some(day)
+}
+
+/// The chain of days that a run stands on.
+///
+/// # Errors
+/// [`Error::NotThereYet`] when the day before has not been published, or was made of what has been
+/// replaced since; both say what to run.
+pub fn chain(store: &Store, plan: &Plan, date: civil::Date, start_fresh: bool) -> Result<Chain, Error> {
+    if let Some(starts) = plan.carry.starts.filter(|starts| date < *starts) {
+        return Err(Error::usage(format!("{date} is before the job's first day, {starts}"), "see `starts` in the job"));
+    }
+    if start_fresh || plan.carry.starts == Some(date) {
+        return Ok(Chain::default());
+    }
+    let job = plan.file.file_name().map_or_else(|| plan.job.clone(), |name| name.to_string_lossy().into_owned());
+    let Some(before) = before(plan, date) else { return Ok(Chain::default()) };
+    let Some((commit, _)) = publish::current(store, plan, before)? else {
+        let what = format!("job {} has published nothing for {before}, the day before {date}", plan.job);
+        let hint = match plan.carry.starts {
+            Some(starts) => {
+                format!("tieout run {job} --from {starts} --to {date}; days that are there stay as they are")
+            }
+            None => format!(
+                "run the days in order, up to --to {date}; if {date} is the job's first day, say starts = \"{date}\" in \
+                 the job, or --start-fresh"
+            ),
+        };
+        return Err(Error::NotThereYet(Complaint::new(what).hint(hint)));
+    };
+    let manifest: Manifest = publish::read_manifest(store, plan, before, &commit)?;
+    for link in &manifest.chain {
+        let current = publish::current(store, plan, link.date)?;
+        // A day whose results were removed can no longer change.
+        if current.is_some_and(|(current, _)| current.manifest_sha256 != link.manifest_sha256) {
+            let next = after(plan, link.date).unwrap_or(link.date);
+            let what = format!("{} was published again after {next} had been made of it", link.date);
+            let hint = format!("tieout run {job} --from {next} --to {date}");
+            return Err(Error::NotThereYet(Complaint::new(what).hint(hint)));
+        }
+    }
+    let own = Link { date: before, run_id: commit.run_id.clone(), manifest_sha256: commit.manifest_sha256.clone() };
+    let mut links = vec![own];
+    links.extend(manifest.chain);
+    // The day before and as many as the history reaches.
+    let reach = i64::from(plan.carry.history_days.max(1));
+    links.retain(|link| days_between(link.date, date) <= reach || link.date == before);
+    Ok(Chain { links, commit: Some(commit), incomplete: manifest.incomplete })
+}
+
+/// Calendar days from one date to a later one.
+#[must_use]
+pub fn days_between(from: civil::Date, to: civil::Date) -> i64 {
+    i64::from(day_of(to).0) - i64::from(day_of(from).0)
+}
