@@ -25,6 +25,7 @@
 #![deny(clippy::float_arithmetic, clippy::wildcard_enum_match_arm)]
 
 pub mod across;
+pub mod action;
 pub mod calendar;
 pub mod classify;
 pub mod code;

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its case should stop")]
 #![expect(clippy::print_stderr, reason = "seeds are printed so that a failure can be repeated")]
 
+mod action;
 mod groups;
 mod laws;
 mod life;
