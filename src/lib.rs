@@ -74,3 +74,4 @@ pub mod settle;
 pub mod sniff;
 pub mod store;
 pub mod weigh;
+pub mod worklist;

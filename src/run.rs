@@ -25,13 +25,16 @@ use crate::job::{Evidence, Language, Plan, day_of};
 use crate::normalise::decimal_text;
 use crate::publish::{self, Commit, Output, Published};
 use crate::reconcile::{self, Reconciled};
-use crate::report::schema::{DIFFERENCES_FOR_PEOPLE, INPUTS, OPEN_ITEMS_FOR_PEOPLE, SETTLEMENTS_FOR_PEOPLE};
+use crate::report::schema::{
+    DIFFERENCES_FOR_PEOPLE, INPUTS, OPEN_ITEMS_FOR_PEOPLE, SETTLEMENTS_FOR_PEOPLE, WORKLIST_FOR_PEOPLE,
+};
 use crate::report::summary::{self, Parts, Summary};
 use crate::report::tables::{self, Lines, Tables};
 use crate::report::{Sheet, Table};
 use crate::settle;
 use crate::store::{self, Store, sha256};
 use crate::weigh::{self, RateFile};
+use crate::worklist::{self, Item, Register};
 
 /// How a run is made.
 #[derive(Clone, Debug)]
@@ -111,8 +114,23 @@ pub fn run(store: &Store, plan: &Plan, date: civil::Date, options: &Options) -> 
         roll_forward: &roll_forward,
         history_since: remembers.then(|| Day(day.0 - i32::try_from(found.reach).unwrap_or(0))),
     };
-    let summary = parts.summary()?;
+    let mut summary = parts.summary()?;
     let first_seen = first_seen(residue.all_carried());
+    let register = Register::read(store, plan, date, &chain, replaces.as_ref().map(|(commit, _)| commit))?;
+    let wanted = worklist::Wanted {
+        plan,
+        date,
+        rates: &rates,
+        night: &night,
+        residue: &residue,
+        reconciled: &reconciled,
+        ids: &ids,
+        first_seen: &first_seen,
+        withheld: summary.withheld.as_deref(),
+    };
+    let items = wanted.items(register);
+    let worklist = wanted.table(&items)?;
+    summary.worklist = summary::worklist_lines(&items);
     let made = Made {
         plan,
         intake: &intake,
@@ -123,6 +141,8 @@ pub fn run(store: &Store, plan: &Plan, date: civil::Date, options: &Options) -> 
         reconciled: &reconciled,
         ids: &ids,
         first_seen: &first_seen,
+        items: &items,
+        worklist: &worklist,
         day,
         date,
     };
@@ -508,6 +528,8 @@ struct Made<'m, 'r> {
     /// The id of each difference and its outcome's position, in order of the ids.
     ids: &'m [(String, usize)],
     first_seen: &'m BTreeMap<String, Day>,
+    items: &'m [Item],
+    worklist: &'m Table,
     day: Day,
     date: civil::Date,
 }
@@ -536,6 +558,8 @@ impl Made<'_, '_> {
         outputs.push(for_people("summary", &summary_table, &summary_columns, chinese));
         let settlements = settle::table(self.plan, &tables, self.ids)?;
         outputs.push(for_people("settlements", &settlements, &SETTLEMENTS_FOR_PEOPLE, chinese));
+        outputs.push(for_people("worklist", self.worklist, &WORKLIST_FOR_PEOPLE, chinese));
+        outputs.extend(lines_of_items(self.items));
         let open_items = Leaving {
             plan: self.plan,
             night: self.night,
@@ -573,6 +597,7 @@ impl Made<'_, '_> {
             &differences,
             &matches,
             &settlements,
+            self.worklist,
             &open_items,
             &tables.rejects()?,
             &tables::findings(findings)?,
@@ -714,6 +739,27 @@ impl Made<'_, '_> {
 /// The version of a remote file; the time of a local one says nothing about its content.
 fn version(found: &store::Found) -> Option<&str> {
     found.place.path().is_none().then_some(found.tag.as_str())
+}
+
+/// New and cancelled items for repair tools: all of them, and each verb by itself.
+fn lines_of_items(items: &[Item]) -> Vec<Output> {
+    let mut files: BTreeMap<String, (String, u64)> = BTreeMap::new();
+    files.insert("worklist.jsonl".to_owned(), (String::new(), 0));
+    for item in items {
+        let Some(line) = item.line() else { continue };
+        for name in ["worklist.jsonl".to_owned(), format!("worklist.{}.jsonl", item.verb.word().to_ascii_lowercase())] {
+            let (text, count) = files.entry(name).or_default();
+            text.push_str(&format!("{line}\n"));
+            *count += 1;
+        }
+    }
+    let output = |(name, (text, count)): (String, (String, u64))| Output {
+        name,
+        bytes: text.into_bytes().into(),
+        rows: Some(count),
+        for_people: false,
+    };
+    files.into_iter().map(output).collect()
 }
 
 fn for_people(name: &str, table: &Table, columns: &[&str], chinese: bool) -> Output {

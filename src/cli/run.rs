@@ -169,6 +169,9 @@ fn line_of(finished: &Finished) -> serde_json::Value {
             "unexplained_minor": one.unexplained_minor,
         })
     });
+    let items = |state: &str| -> u64 {
+        summary.worklist.iter().filter(|line| line.state == state).map(|line| line.count).sum()
+    };
     let (mut codes, mut tie_outs): (Vec<_>, Vec<_>) = (codes.collect(), tie_outs.collect());
     let mut left_off = 0_u64;
     loop {
@@ -181,6 +184,8 @@ fn line_of(finished: &Finished) -> serde_json::Value {
             "matched": summary.matched,
             "differences": summary.differences,
             "settled": summary.settled.iter().map(|one| one.count).sum::<u64>(),
+            "issued": items("ISSUED"),
+            "cancelled": items("CANCELLED"),
             "worst": summary.worst,
             "withheld": summary.withheld,
             "codes": codes,

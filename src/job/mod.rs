@@ -7,6 +7,7 @@ mod resolve;
 mod settlement;
 mod severity;
 mod source;
+mod worklist;
 
 pub use carry::CarryPlan;
 pub use plan::{
@@ -15,3 +16,4 @@ pub use plan::{
 };
 pub use resolve::{FILTER_COLUMNS, day_of, load};
 pub use severity::{DIFFERENCE_COLUMNS, difference_columns};
+pub use worklist::WorklistPlan;

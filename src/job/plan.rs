@@ -13,7 +13,7 @@ use tieout_kernel::record::{Book, KindSet};
 use tieout_kernel::settle::Settlement;
 use tieout_kernel::severity::Weights;
 
-use super::CarryPlan;
+use super::{CarryPlan, WorklistPlan};
 use crate::expression::Condition;
 use crate::formats::{Format, OpenFile, Opening, alipay, wechat};
 use crate::normalise::{Mapping, Principal, TextRule};
@@ -72,6 +72,8 @@ pub struct Plan {
     pub severity: SeverityPlan,
     /// What may be written off; `None` settles nothing.
     pub settlement: Option<Settlement>,
+    /// Who does what, by when, and who must agree.
+    pub worklist: WorklistPlan,
     /// What a run takes over from the runs before.
     pub carry: CarryPlan,
     /// How much is kept of matches.

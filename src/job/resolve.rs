@@ -172,6 +172,7 @@ impl Resolver<'_> {
         let sources = self.sources(&fees, &compared);
         let severity = self.severity(base_currency, &sources);
         let settlement = self.settlement(base_currency, tolerances);
+        let worklist = self.worklist(base_currency);
         let carry = self.carry_plan();
         Some(Plan {
             job: job?.value,
@@ -190,6 +191,7 @@ impl Resolver<'_> {
             match_rate,
             severity,
             settlement,
+            worklist,
             carry,
             evidence: evidence.unwrap_or(Evidence::References),
             language: language.unwrap_or(Language::English),

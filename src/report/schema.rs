@@ -126,6 +126,78 @@ pub const SETTLEMENTS: TableSpec = TableSpec {
     },
 };
 
+/// What programs and people are to do: one row per action.
+pub const WORKLIST: TableSpec = TableSpec {
+    name: "worklist",
+    version: 1,
+    columns: columns! {
+        "state" Text "状态" "ISSUED: new; OPEN: issued earlier, still needed, not issued again; CANCELLED: no longer needed; WITHHELD: the run's controls failed";
+        "item_id" Text "工单编号" "W and half of the idempotency key";
+        "idempotency_key" Text "幂等键" "hash of difference, verb, target and amount; of no run and no date";
+        "difference_id" Text "差异编号" "what it is about";
+        "job" Text "作业" "the job";
+        "business_date" Date "对账日" "the date of this record";
+        "first_issued" Date "首次下发" "the date that issued it";
+        "verb" Text "动作代码" "what to do";
+        "verb_en" Text "动作（英）" "in English";
+        "verb_zh" Text "动作" "in Chinese";
+        "at" Text "执行方" "provider, ledger, people or job";
+        "step" Integer "步骤" "counts the steps of a difference from 1";
+        "depends_on" Text "前置工单" "the item whose result it depends on; that it is done is no go-ahead: see the precondition";
+        "code" Text "代码" "the code of the difference";
+        "flags" Text "附加标志" "other codes that apply";
+        "severity" Text "级别" "P0 to P3, INFO";
+        "cash_effect" Text "现金影响" "SURPLUS, SHORTAGE or NONE";
+        "source" Text "来源" "the statement's source";
+        "account" Text "账户" "the merchant account";
+        "kind" Text "业务类型" "what kind of movement";
+        "order_no" Text "订单号" "the order";
+        "event_no" Text "业务单号" "order, refund, payout or dispute number";
+        "provider_txn_id" Text "渠道流水号" "the provider's number";
+        "api" Text "渠道接口" "the provider's call, where it has one for this";
+        "api_parameters" Text "接口参数" "which movement is meant, under the provider's names, as a JSON object";
+        "currency" Text "币种" "ISO 4217";
+        "exponent" Integer "小数位" "decimals between minor and major unit";
+        "amount_limit_minor" Integer "金额上限（最小单位）" "the most that may be moved or booked";
+        "amount_limit" Decimal "金额上限" "the same in major units";
+        "precondition" Text "前置条件（英）" "what must be so, looked up again just before";
+        "precondition_zh" Text "前置条件" "the same in Chinese";
+        "steps" Text "处理步骤（英）" "what to do";
+        "steps_zh" Text "处理步骤" "the same in Chinese";
+        "queue" Text "队列" "whose it is";
+        "approval_level" Integer "审批级别" "how many people must agree";
+        "due_at" Instant "截止时间" "the tier's hours after the end of the date that issued it";
+        "expires_on" Date "失效日" "the last day on which it may be acted on";
+        "evidence" Text "证据" "where each record stands, as a JSON array";
+        "alert" Text "告警" "kind, scope, found at and first action, as a JSON array";
+        "reason" Text "原因" "why it was cancelled or withheld";
+    },
+};
+
+/// Columns of the worklist that people get, in their order.
+pub const WORKLIST_FOR_PEOPLE: [&str; 20] = [
+    "state",
+    "severity",
+    "verb_zh",
+    "verb_en",
+    "code",
+    "account",
+    "kind",
+    "order_no",
+    "event_no",
+    "provider_txn_id",
+    "currency",
+    "amount_limit",
+    "steps_zh",
+    "steps",
+    "precondition_zh",
+    "precondition",
+    "queue",
+    "approval_level",
+    "due_at",
+    "item_id",
+];
+
 /// The pool: what is open when the run ends, and what explains it.
 pub const OPEN_ITEMS: TableSpec = TableSpec {
     name: "open_items",
@@ -348,5 +420,5 @@ pub const SUMMARY: TableSpec = TableSpec {
 };
 
 /// All tables, in the order of the manifest.
-pub const ALL: [TableSpec; 9] =
-    [DIFFERENCES, MATCHES, SETTLEMENTS, OPEN_ITEMS, HISTORY, REJECTS, FINDINGS, INPUTS, SUMMARY];
+pub const ALL: [TableSpec; 10] =
+    [DIFFERENCES, MATCHES, SETTLEMENTS, WORKLIST, OPEN_ITEMS, HISTORY, REJECTS, FINDINGS, INPUTS, SUMMARY];

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use tieout_kernel::action::Verb;
 use tieout_kernel::calendar::Day;
 use tieout_kernel::code::{Code, Severity};
 use tieout_kernel::currency::Currency;
@@ -22,6 +23,7 @@ use crate::error::Error;
 use crate::finding::Finding;
 use crate::normalise::decimal_text;
 use crate::reconcile::Reconciled;
+use crate::worklist::Item;
 
 /// How a reconciliation stands (`operations` §3).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -164,6 +166,38 @@ pub struct StateLine {
     pub records: u64,
 }
 
+/// Worklist items of one state and verb.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct WorklistLine {
+    /// ISSUED, OPEN, CANCELLED or WITHHELD.
+    pub state: String,
+    /// The verb.
+    pub verb: String,
+    /// In English words.
+    pub label_en: String,
+    /// In Chinese words.
+    pub label_zh: String,
+    /// How many.
+    pub count: u64,
+}
+
+/// Items by state and verb.
+#[must_use]
+pub fn worklist_lines(items: &[Item]) -> Vec<WorklistLine> {
+    let mut counts: BTreeMap<_, u64> = BTreeMap::new();
+    for item in items {
+        *counts.entry((item.state, item.verb)).or_default() += 1;
+    }
+    let line = |((state, verb), count): ((crate::worklist::State, Verb), u64)| WorklistLine {
+        state: state.word().to_owned(),
+        verb: verb.word().to_owned(),
+        label_en: verb.label_en().to_owned(),
+        label_zh: verb.label_zh().to_owned(),
+        count,
+    };
+    counts.into_iter().map(line).collect()
+}
+
 /// Open differences of one age and currency.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct AgeLine {
@@ -233,6 +267,9 @@ pub struct Summary {
     /// What policy settled, by code and currency.
     #[serde(default)]
     pub settled: Vec<SettledLine>,
+    /// What is to be done, by state and verb.
+    #[serde(default)]
+    pub worklist: Vec<WorklistLine>,
     /// By state.
     pub states: Vec<StateLine>,
     /// What was open, came, went and is open.
@@ -310,6 +347,7 @@ impl Parts<'_, '_> {
             differences,
             codes,
             settled: settled_lines(self.reconciled)?,
+            worklist: Vec::new(),
             states,
             roll_forward: self.roll_forward.to_vec(),
             aging: aging(self.reconciled)?,
@@ -748,6 +786,15 @@ impl Summary {
         }));
         self.codes.iter().for_each(|code| lines.extend(code.lines()));
         self.settled.iter().for_each(|settled| lines.extend(settled.lines()));
+        lines.extend(self.worklist.iter().map(|line| TableLine {
+            section: "worklist",
+            source: &line.state,
+            item: &line.verb,
+            label_en: &line.label_en,
+            label_zh: &line.label_zh,
+            count: Some(line.count),
+            ..TableLine::default()
+        }));
         self.roll_forward.iter().for_each(|line| lines.extend(roll_lines(line)));
         lines.extend(self.aging.iter().map(|age| TableLine {
             section: "aging",

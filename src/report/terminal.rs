@@ -1,9 +1,12 @@
 //! The first page on a terminal: plain text that a finance person reads without a manual.
 
+use std::collections::BTreeMap;
+
 use tieout_kernel::code::Code;
 use unicode_width::UnicodeWidthStr as _;
 
-use super::summary::{CodeLine, Standing, Summary, TieOut};
+use super::summary::{CodeLine, Standing, Summary, TieOut, WorklistLine};
+use crate::carry::roll::Section;
 use crate::finding::Finding;
 use crate::job::Language;
 use crate::normalise::decimal_text;
@@ -32,11 +35,16 @@ pub fn page(summary: &Summary, language: Language) -> String {
     }
     words.codes(summary, &mut page);
     words.settled(summary, &mut page);
+    words.rolled(summary, &mut page);
+    words.to_do(summary, &mut page);
     words.findings(&summary.findings, &mut page);
     page.line("");
     page.line(&words.standing(summary));
     page.text
 }
+
+/// Records of each step, money at the end, decimals.
+type Rolled = ([u64; 6], i128, u8);
 
 #[derive(Default)]
 struct Page {
@@ -175,6 +183,76 @@ impl Words {
             ]);
         }
         page.columns(&rows, &[0, 1, 5]);
+    }
+
+    /// What was open, came, went and is open: per section, source and currency.
+    fn rolled(&self, summary: &Summary, page: &mut Page) {
+        let mut sums: BTreeMap<(Section, &str, &str), Rolled> = BTreeMap::new();
+        for line in &summary.roll_forward {
+            let steps = [line.opening, line.added, line.cleared, line.expired, line.lapsed, line.closing];
+            let (counts, effect, exponent) =
+                sums.entry((line.section, &line.source, &line.currency)).or_insert(([0; 6], 0, line.exponent));
+            for (count, step) in counts.iter_mut().zip(steps) {
+                *count += step.records;
+            }
+            *effect += i128::from(line.closing.effect_minor);
+            *exponent = line.exponent;
+        }
+        if sums.is_empty() {
+            return;
+        }
+        page.line("");
+        page.line(&self.say("Open records", "未决记录"));
+        let headings = [
+            ("", ""),
+            ("", ""),
+            ("opening", "期初"),
+            ("added", "新增"),
+            ("cleared", "核销"),
+            ("expired", "到期"),
+            ("lapsed", "移出"),
+            ("closing", "期末"),
+            ("money", "金额"),
+            ("", ""),
+        ];
+        let mut rows = vec![headings.map(|(en, zh)| self.say(en, zh)).to_vec()];
+        for ((section, source, currency), (counts, effect, exponent)) in sums {
+            let section = match section {
+                Section::InTransit => self.say("in transit", "在途/存疑"),
+                Section::InDifferences => self.say("in differences", "差异"),
+            };
+            let mut row = vec![section, source.to_owned()];
+            row.extend(counts.map(|count| grouped(i128::from(count), 0)));
+            row.extend([grouped(effect, exponent), currency.to_owned()]);
+            rows.push(row);
+        }
+        page.columns(&rows, &[0, 1, 9]);
+    }
+
+    /// The worklist in one line per state.
+    fn to_do(&self, summary: &Summary, page: &mut Page) {
+        if summary.worklist.is_empty() {
+            return;
+        }
+        page.line("");
+        page.line(&self.say("Worklist", "工单"));
+        for (state, en, zh) in [
+            ("ISSUED", "new", "新下发"),
+            ("OPEN", "issued earlier, still open", "已下发未结"),
+            ("CANCELLED", "cancelled", "撤销"),
+            ("WITHHELD", "withheld", "暂扣"),
+        ] {
+            let of_state = || summary.worklist.iter().filter(|line| line.state == state);
+            let count: u64 = of_state().map(|line| line.count).sum();
+            let label = |line: &WorklistLine| if self.chinese { line.label_zh.clone() } else { line.label_en.clone() };
+            let verbs: Vec<String> = of_state().map(|line| format!("{} {}", line.count, label(line))).collect();
+            if count > 0 {
+                page.line(&format!("  {count} {}: {}", self.say(en, zh), verbs.join(", ")));
+            }
+        }
+        if let Some(why) = &summary.withheld {
+            page.line(&format!("  {}: {why}", self.say("nothing is issued", "暂不下发")));
+        }
     }
 
     fn findings(&self, findings: &[Finding], page: &mut Page) {

@@ -1,0 +1,285 @@
+//! One item: as a row of the table, and as a line of JSON for repair tools (`schemas/worklist-item.schema.json`).
+
+use std::collections::BTreeMap;
+
+use jiff::civil;
+use serde::{Deserialize, Serialize};
+use tieout_kernel::action::{Place, Verb};
+use tieout_kernel::code::{CashEffect, Code, Severity};
+use tieout_kernel::currency::Currency;
+use tieout_kernel::money::Total;
+use tieout_kernel::record::{Instant, Kind};
+
+use crate::job::day_of;
+use crate::normalise::decimal_text;
+use crate::report::{Cells, Sheet};
+
+/// Where an item stands.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum State {
+    /// New: to be acted on.
+    Issued,
+    /// Issued earlier and no longer needed: not to be acted on any more.
+    Cancelled,
+    /// Would be new, and is held back because the run's controls failed.
+    Withheld,
+    /// Issued earlier, still needed: not issued again.
+    Open,
+}
+
+impl State {
+    const ALL: [Self; 4] = [Self::Issued, Self::Cancelled, Self::Withheld, Self::Open];
+
+    /// The word in the table.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Issued => "ISSUED",
+            Self::Cancelled => "CANCELLED",
+            Self::Withheld => "WITHHELD",
+            Self::Open => "OPEN",
+        }
+    }
+}
+
+/// Where a record stands.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Evidence {
+    /// The book.
+    pub book: String,
+    /// The source.
+    pub source: String,
+    /// The file.
+    pub file: String,
+    /// The line or row.
+    pub line: u64,
+    /// The business date.
+    pub date: Option<String>,
+}
+
+/// One instruction.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Item {
+    /// Where it stands.
+    pub state: State,
+    /// Its id: `W` and half of the key.
+    pub id: String,
+    /// The idempotency key.
+    pub key: String,
+    /// The difference it is about.
+    pub difference_id: String,
+    /// The job.
+    pub job: String,
+    /// The business date of this record of it.
+    pub date: civil::Date,
+    /// The business date that issued it.
+    pub first_issued: civil::Date,
+    /// What to do.
+    pub verb: Verb,
+    /// Where.
+    pub at: Place,
+    /// Counts the steps of a difference from 1.
+    pub step: u32,
+    /// The item whose result it depends on.
+    pub depends_on: Option<String>,
+    /// The code.
+    pub code: Code,
+    /// Other codes that apply.
+    pub flags: Vec<Code>,
+    /// The tier.
+    pub severity: Severity,
+    /// 长款 or 短款.
+    pub cash_effect: CashEffect,
+    /// The statement's source.
+    pub source: Option<String>,
+    /// The account.
+    pub account: String,
+    /// The kind.
+    pub kind: Kind,
+    /// The order.
+    pub order_no: Option<String>,
+    /// The event's number.
+    pub event_no: Option<String>,
+    /// The provider's number.
+    pub provider_txn_id: Option<String>,
+    /// The provider's call and its parameters.
+    pub call: Option<(String, BTreeMap<String, String>)>,
+    /// The currency.
+    pub currency: Currency,
+    /// The most that may be moved.
+    pub amount_limit: Option<Total>,
+    /// What must be so, in English and Chinese.
+    pub precondition: [String; 2],
+    /// What to do, in English and Chinese.
+    pub steps: [String; 2],
+    /// Whose it is.
+    pub queue: String,
+    /// How many people must agree.
+    pub approval_level: u8,
+    /// By when.
+    pub due_at: jiff::Timestamp,
+    /// The last day on which it may be acted on.
+    pub expires_on: civil::Date,
+    /// Where the records stand.
+    pub evidence: Vec<Evidence>,
+    /// For alerts: kind, scope, found at, first action.
+    pub alert: [String; 4],
+    /// Why it was cancelled or withheld.
+    pub reason: Option<String>,
+}
+
+impl Item {
+    /// As a row.
+    pub fn put(&self, sheet: &mut Sheet) {
+        let flags: Vec<&str> = self.flags.iter().map(|code| code.word()).collect();
+        let json = |value: serde_json::Value| value.to_string();
+        let parameters = self.call.as_ref().map(|(_, parameters)| json(serde_json::json!(parameters)));
+        sheet
+            .text(Some(self.state.word()))
+            .text(Some(&self.id))
+            .text(Some(&self.key))
+            .text(Some(&self.difference_id))
+            .text(Some(&self.job))
+            .date(Some(day_of(self.date)))
+            .date(Some(day_of(self.first_issued)))
+            .text(Some(self.verb.word()))
+            .text(Some(self.verb.label_en()))
+            .text(Some(self.verb.label_zh()))
+            .text(Some(self.at.word()))
+            .integer(Some(i64::from(self.step)))
+            .text(self.depends_on.as_deref())
+            .text(Some(self.code.word()))
+            .text((!flags.is_empty()).then(|| flags.join(" ")).as_deref())
+            .text(Some(self.severity.word()))
+            .text(Some(self.cash_effect.word()))
+            .text(self.source.as_deref())
+            .text(Some(&self.account))
+            .text(Some(self.kind.word()))
+            .text(self.order_no.as_deref())
+            .text(self.event_no.as_deref())
+            .text(self.provider_txn_id.as_deref())
+            .text(self.call.as_ref().map(|(name, _)| name.as_str()))
+            .text(parameters.as_deref())
+            .text(Some(self.currency.code()))
+            .integer(Some(i64::from(self.currency.exponent())))
+            .money(self.amount_limit, Some(self.currency))
+            .text(Some(&self.precondition[0]))
+            .text(Some(&self.precondition[1]))
+            .text(Some(&self.steps[0]))
+            .text(Some(&self.steps[1]))
+            .text(Some(&self.queue))
+            .integer(Some(i64::from(self.approval_level)))
+            .instant(Some(Instant(self.due_at.as_microsecond())))
+            .date(Some(day_of(self.expires_on)))
+            .text(Some(&json(serde_json::json!(self.evidence))))
+            .text(Some(&json(serde_json::json!(self.alert))))
+            .text(self.reason.as_deref())
+            .end_row();
+    }
+
+    /// From a row; `None` when it lacks what every row has.
+    #[must_use]
+    pub fn from_cells(cells: &Cells<'_>) -> Option<Self> {
+        let text = |name: &str| cells.text(name).map(str::to_owned);
+        let date = |name: &str| date_of(cells.date(name)?.0);
+        let state = cells.text("state")?;
+        let exponent = u8::try_from(cells.integer("exponent")?).ok()?;
+        let parameters = cells.text("api_parameters").map(serde_json::from_str).transpose().ok()?;
+        let flags = cells.text("flags").unwrap_or_default().split_whitespace();
+        let both = |en: &str, zh: &str| Some([text(en)?, text(zh)?]);
+        Some(Self {
+            state: State::ALL.into_iter().find(|known| known.word() == state)?,
+            id: text("item_id")?,
+            key: text("idempotency_key")?,
+            difference_id: text("difference_id")?,
+            job: text("job")?,
+            date: date("business_date")?,
+            first_issued: date("first_issued")?,
+            verb: Verb::from_word(cells.text("verb")?)?,
+            at: Place::from_word(cells.text("at")?)?,
+            step: u32::try_from(cells.integer("step")?).ok()?,
+            depends_on: text("depends_on"),
+            code: Code::from_word(cells.text("code")?)?,
+            flags: flags.filter_map(Code::from_word).collect(),
+            severity: Severity::from_word(cells.text("severity")?)?,
+            cash_effect: CashEffect::from_word(cells.text("cash_effect")?)?,
+            source: text("source"),
+            account: text("account")?,
+            kind: Kind::from_word(cells.text("kind")?)?,
+            order_no: text("order_no"),
+            event_no: text("event_no"),
+            provider_txn_id: text("provider_txn_id"),
+            call: text("api").zip(parameters),
+            currency: Currency::declared(cells.text("currency")?, exponent)?,
+            amount_limit: cells.integer("amount_limit_minor").map(|minor| Total::new(i128::from(minor))),
+            precondition: both("precondition", "precondition_zh")?,
+            steps: both("steps", "steps_zh")?,
+            queue: text("queue")?,
+            approval_level: u8::try_from(cells.integer("approval_level")?).ok()?,
+            due_at: jiff::Timestamp::from_microsecond(cells.instant("due_at")?.0).ok()?,
+            expires_on: date("expires_on")?,
+            evidence: serde_json::from_str(cells.text("evidence")?).ok()?,
+            alert: serde_json::from_str(cells.text("alert")?).ok()?,
+            reason: text("reason"),
+        })
+    }
+
+    /// As the line that repair tools read; none for items that are neither new nor cancelled.
+    #[must_use]
+    pub fn line(&self) -> Option<serde_json::Value> {
+        let record = match self.state {
+            State::Issued => "issue",
+            State::Cancelled => "cancel",
+            State::Withheld | State::Open => return None,
+        };
+        let limit = self.amount_limit;
+        let minor = limit.and_then(|limit| i64::try_from(limit.get()).ok());
+        let flags: Vec<&str> = self.flags.iter().map(|code| code.word()).collect();
+        let words = |words: &[String; 2]| serde_json::json!({"en": words[0], "zh": words[1]});
+        Some(serde_json::json!({
+            "schema": "tieout.worklist/1",
+            "record": record,
+            "item_id": self.id,
+            "idempotency_key": self.key,
+            "difference_id": self.difference_id,
+            "job": self.job,
+            "date": self.date.to_string(),
+            "first_issued": self.first_issued.to_string(),
+            "verb": self.verb.word(),
+            "at": self.at.word(),
+            "step": self.step,
+            "depends_on": self.depends_on,
+            "code": self.code.word(),
+            "flags": flags,
+            "severity": self.severity.word(),
+            "cash_effect": self.cash_effect.word(),
+            "source": self.source,
+            "account": self.account,
+            "kind": self.kind.word(),
+            "order_no": self.order_no,
+            "event_no": self.event_no,
+            "provider_txn_id": self.provider_txn_id,
+            "api": self.call.as_ref().map(|(name, parameters)| serde_json::json!({"name": name, "parameters": parameters})),
+            "currency": self.currency.code(),
+            "exponent": self.currency.exponent(),
+            "amount_limit_minor": minor,
+            "amount_limit": limit.filter(|_| minor.is_some())
+                .map(|limit| decimal_text(limit.get(), self.currency.exponent())),
+            "precondition": words(&self.precondition),
+            "steps": words(&self.steps),
+            "queue": self.queue,
+            "approval_level": self.approval_level,
+            "due_at": self.due_at.to_string(),
+            "expires_on": self.expires_on.to_string(),
+            "evidence": self.evidence,
+            "alert": {
+                "kind": self.alert[0], "scope": self.alert[1], "found_at": self.alert[2], "first_action": self.alert[3],
+            },
+            "reason": self.reason,
+        }))
+    }
+}
+
+fn date_of(day: i32) -> Option<civil::Date> {
+    civil::date(1970, 1, 1).checked_add(jiff::Span::new().days(i64::from(day))).ok()
+}

@@ -1,0 +1,356 @@
+//! What programs and people are to do: one item per action, issued once, cancelled when it resolves itself.
+//!
+//! ```text
+//!  differences ─▶ steps of the code (kernel) ─▶ wanted items ─┐
+//!  worklist of the day before, and of the commit this run replaces ─▶ register ─┴▶ ISSUED, OPEN, CANCELLED, WITHHELD
+//! ```
+//!
+//! An item's key is a hash of difference, verb, target and amount, and of no run and no date: the same
+//! need on the next day, or in the same run again, has the same key and is not issued again. When the
+//! run's own controls failed nothing is issued and nothing cancelled, and every item says why.
+
+mod item;
+mod register;
+mod target;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil;
+use tieout_kernel::action::{Place, Step, Verb, steps};
+use tieout_kernel::calendar::Day;
+use tieout_kernel::code::{Code, Severity};
+use tieout_kernel::key::event_key;
+use tieout_kernel::money::Total;
+use tieout_kernel::outcome::{Difference, Outcome};
+use tieout_kernel::record::{Book, Kind, Record};
+
+pub use item::{Item, State};
+pub use register::Register;
+pub use target::{Call, Ids};
+
+use crate::agree::{Night, Residue};
+use crate::error::Error;
+use crate::job::Plan;
+use crate::normalise::decimal_text;
+use crate::reconcile::Reconciled;
+use crate::report::schema::WORKLIST;
+use crate::report::{Sheet, Table};
+use crate::store::sha256;
+use crate::weigh::RateFile;
+
+/// What a worklist is made of.
+pub struct Wanted<'w, 'r> {
+    /// The job.
+    pub plan: &'w Plan,
+    /// The date.
+    pub date: civil::Date,
+    /// Rates, for approval levels.
+    pub rates: &'w RateFile,
+    /// The files.
+    pub night: &'w Night<'w>,
+    /// What the records carry along.
+    pub residue: &'w Residue,
+    /// What became of them.
+    pub reconciled: &'w Reconciled<'r>,
+    /// The id of each difference and its outcome's position.
+    pub ids: &'w [(String, usize)],
+    /// When differences that are not new were seen first.
+    pub first_seen: &'w BTreeMap<String, Day>,
+    /// Why nothing may be issued, if nothing may.
+    pub withheld: Option<&'w str>,
+}
+
+/// Records of a difference that one item is about.
+struct Target<'t> {
+    members: Vec<&'t u32>,
+    limit: Option<Total>,
+}
+
+impl Wanted<'_, '_> {
+    /// Tonight's items: what is wanted, against what was issued before.
+    #[must_use]
+    pub fn items(&self, mut register: Register) -> Vec<Item> {
+        let mut items = Vec::new();
+        for (id, at) in self.ids {
+            if let Outcome::Difference(difference) = &self.reconciled.outcomes[*at]
+                && !difference.is_settled()
+            {
+                items.extend(self.of_difference(id, difference));
+            }
+        }
+        let mut seen = BTreeSet::new();
+        items.retain(|item| seen.insert(item.key.clone()));
+        for item in &mut items {
+            match (register.take(&item.key), self.withheld) {
+                (Some(issued), _) => {
+                    item.state = State::Open;
+                    (item.first_issued, item.due_at) = (issued.first_issued, issued.due_at);
+                    item.expires_on = issued.expires_on;
+                }
+                (None, Some(why)) => {
+                    item.state = State::Withheld;
+                    item.reason = Some(why.to_owned());
+                }
+                (None, None) => {}
+            }
+        }
+        let open: BTreeMap<&str, &str> =
+            items.iter().map(|item| (item.difference_id.as_str(), item.id.as_str())).collect();
+        let gone: Vec<Item> = register.rest().map(|issued| self.gone(issued, &open)).collect();
+        items.extend(gone);
+        items.sort_by(|a, b| {
+            let key = |item: &Item| (item.state, item.severity);
+            key(a).cmp(&key(b)).then_with(|| (&a.difference_id, a.step, &a.id).cmp(&(&b.difference_id, b.step, &b.id)))
+        });
+        items
+    }
+
+    /// An item that was issued and is no longer wanted.
+    fn gone(&self, issued: Item, open: &BTreeMap<&str, &str>) -> Item {
+        if let Some(why) = self.withheld {
+            // Whether it resolved itself is not known tonight.
+            return Item { state: State::Open, reason: Some(why.to_owned()), ..issued };
+        }
+        let reason = match open.get(issued.difference_id.as_str()) {
+            Some(_) => "the difference is another one now: its other items say what to do",
+            None => "the difference is closed: nothing is to be done any more",
+        };
+        Item { state: State::Cancelled, date: self.date, reason: Some(reason.to_owned()), ..issued }
+    }
+
+    fn record(&self, at: u32) -> &Record<'_> {
+        &self.reconciled.records[at as usize]
+    }
+
+    fn of_difference(&self, id: &str, difference: &Difference) -> Vec<Item> {
+        let first = difference.statement.first().or(difference.ledger.first());
+        let Some(kind) = first.map(|&at| self.record(at).kind) else { return Vec::new() };
+        let steps = steps(difference.code, kind, difference.cash_effect());
+        let mut items: Vec<Item> = Vec::new();
+        // The items of each step, for the steps that depend on it.
+        let mut of_step: Vec<String> = Vec::new();
+        for (number, step) in (1_u32..).zip(steps) {
+            let depends_on = step.after.and_then(|after| of_step.get(usize::from(after)).cloned());
+            let targets = self.targets(difference, step);
+            let made: Vec<Item> = targets
+                .iter()
+                .map(|target| self.item(id, difference, step, number, depends_on.clone(), target))
+                .collect();
+            of_step.push(made.first().map(|item| item.id.clone()).unwrap_or_default());
+            items.extend(made);
+        }
+        items
+    }
+
+    /// What a step is done to: the difference as a whole, or each surplus record by itself where money moves.
+    fn targets<'d>(&self, difference: &'d Difference, step: &Step) -> Vec<Target<'d>> {
+        let all = || difference.statement.iter().chain(&difference.ledger).collect::<Vec<&u32>>();
+        let surplus = match difference.code {
+            Code::DuplicatePayment | Code::DuplicateRefund | Code::DuplicatePayout => {
+                let meant = usize::from(difference.related.is_empty());
+                let beside = difference.pass.is_some() && difference.related.is_empty();
+                // Where the good pair is part of the difference, nobody can say which record is the surplus.
+                if beside { &[][..] } else { difference.statement.get(meant..).unwrap_or(&[]) }
+            }
+            _ => &[],
+        };
+        if step.verb.moves_money() && !surplus.is_empty() {
+            return surplus
+                .iter()
+                .map(|at| Target { members: vec![at], limit: Some(self.record(*at).principal.into()) })
+                .collect();
+        }
+        vec![Target { members: all(), limit: limit(difference, step) }]
+    }
+
+    fn item(
+        &self,
+        id: &str,
+        difference: &Difference,
+        step: &Step,
+        number: u32,
+        depends_on: Option<String>,
+        target: &Target<'_>,
+    ) -> Item {
+        let members: Vec<&Record<'_>> = target.members.iter().map(|&&at| self.record(at)).collect();
+        let first = members[0];
+        let of_statement = members.iter().find(|record| record.book != Book::Ledger);
+        let named = |field: for<'x> fn(&Record<'x>) -> Option<&'x str>| members.iter().find_map(|record| field(record));
+        let ids = Ids {
+            account: first.account,
+            order_no: named(|record| record.order_no),
+            event_no: named(event_key),
+            provider_txn_id: named(|record| record.provider_txn_id),
+            original_txn_id: named(|record| record.original_txn_id),
+            batch_id: None,
+        };
+        let source =
+            of_statement.map(|record| record.source).or_else(|| self.night.policy.accounts.get(first.account).copied());
+        let format = source.map(|source| self.plan.sources[usize::from(source)].format.word());
+        let call = format.filter(|_| step.at == Place::Provider);
+        let call = call.and_then(|format| target::call(format, step.verb.word(), first.kind.word(), &ids));
+        let limit = target.limit;
+        let key = key(id, step, &ids, limit, first);
+        let item_id = format!("W{}", &key[..32]);
+        // A first refund gets the item's own number: on every attempt it is the same refund.
+        let call = call.map(|mut call| {
+            let first_refund = step.verb == Verb::Refund && first.kind == Kind::Payment;
+            call.parameters.extend(call.refund_number().filter(|_| first_refund).map(|name| (name, item_id.clone())));
+            call
+        });
+        let at_risk = difference.at_risk.map_or_else(
+            || "unknown".to_owned(),
+            |total| format!("{} {}", decimal_text(total.get(), first.currency.exponent()), first.currency.code()),
+        );
+        let count = difference.ledger.len() + difference.statement.len();
+        let records = if count == 1 { "record" } else { "records" };
+        let severity = difference.severity;
+        let queue = self.plan.worklist.queues_of_code.get(&difference.code);
+        let seen_first = self.first_seen.get(id).copied();
+        Item {
+            state: State::Issued,
+            id: item_id,
+            key,
+            difference_id: id.to_owned(),
+            job: self.plan.job.clone(),
+            date: self.date,
+            first_issued: self.date,
+            verb: step.verb,
+            at: step.at,
+            step: number,
+            depends_on,
+            code: difference.code,
+            flags: difference.flags.iter().collect(),
+            severity,
+            cash_effect: difference.cash_effect(),
+            source: source.map(|source| self.plan.sources[usize::from(source)].name.clone()),
+            account: first.account.to_owned(),
+            kind: first.kind,
+            order_no: ids.order_no.map(str::to_owned),
+            event_no: ids.event_no.map(str::to_owned),
+            provider_txn_id: ids.provider_txn_id.map(str::to_owned),
+            call: call.map(|call| {
+                let parameters = call.parameters.into_iter().map(|(name, value)| (name.to_owned(), value));
+                (call.api.to_owned(), parameters.collect())
+            }),
+            currency: first.currency,
+            amount_limit: limit,
+            precondition: [step.precondition_en.to_owned(), step.precondition_zh.to_owned()],
+            steps: [step.text_en.to_owned(), step.text_zh.to_owned()],
+            queue: queue.or_else(|| self.plan.worklist.queues.get(&step.at)).cloned().unwrap_or_default(),
+            approval_level: self.approval(step, limit, first),
+            due_at: self.due_at(severity),
+            expires_on: self.expires_on(seen_first),
+            evidence: self.evidence(difference),
+            alert: [
+                difference.code.label_en().to_owned(),
+                format!("{count} {records}, {at_risk} at risk"),
+                format!("{}T00:00:00Z", days_after(self.date, 1)),
+                steps_first(difference, first),
+            ],
+            reason: None,
+        }
+    }
+
+    /// Where each record of a difference stands, those that explain it included.
+    fn evidence(&self, difference: &Difference) -> Vec<item::Evidence> {
+        let all = difference.statement.iter().chain(&difference.ledger).chain(&difference.related);
+        all.map(|&at| {
+            let record = self.record(at);
+            let stored = self.residue.stored(self.night, at as usize);
+            item::Evidence {
+                book: record.book.word().to_owned(),
+                source: self.night.policy.source(record.source).name.clone(),
+                file: stored.file.to_owned(),
+                line: stored.line.max(1),
+                date: record.business_date.map(|day| day.to_string()),
+            }
+        })
+        .collect()
+    }
+
+    /// How many people must agree: none for what only looks, more for what is larger.
+    fn approval(&self, step: &Step, limit: Option<Total>, record: &Record<'_>) -> u8 {
+        let plan = &self.plan.worklist;
+        let from = match step.verb {
+            Verb::Refund | Verb::Recall | Verb::Repay | Verb::Dispute | Verb::Represent | Verb::Fulfil => {
+                &plan.money_from
+            }
+            Verb::Book | Verb::Reverse | Verb::Adjust | Verb::WriteOff | Verb::Accept | Verb::Reject => {
+                &plan.books_from
+            }
+            Verb::Wait | Verb::Query | Verb::Freeze | Verb::Review | Verb::Reload | Verb::Config => return 0,
+        };
+        let base = self.plan.base_currency;
+        let amount = limit.and_then(|limit| self.rates.rates.in_base(limit, record.currency, base));
+        // What cannot be weighed needs everybody.
+        let Some(amount) = amount else { return 3 };
+        u8::try_from(from.iter().filter(|least| amount >= **least).count()).unwrap_or(3)
+    }
+
+    /// Hours of the tier, from the end of the business date.
+    fn due_at(&self, severity: Severity) -> jiff::Timestamp {
+        let hours = self.plan.worklist.sla_hours.get(&severity).copied().unwrap_or(168);
+        let end = days_after(self.date, 1).to_zoned(jiff::tz::TimeZone::UTC).map(|zoned| zoned.timestamp());
+        let due = end.map(|end| end.saturating_add(jiff::SignedDuration::from_hours(i64::from(hours))));
+        due.ok().and_then(Result::ok).unwrap_or(jiff::Timestamp::MAX)
+    }
+
+    /// The day on which the difference leaves the list.
+    fn expires_on(&self, first_seen: Option<Day>) -> civil::Date {
+        let today = crate::job::day_of(self.date);
+        let open_for = first_seen.map_or(0, |first| i64::from(today.0) - i64::from(first.0));
+        days_after(self.date, i64::from(self.plan.carry.keep_open) - open_for)
+    }
+
+    /// The table `worklist`.
+    pub fn table(&self, items: &[Item]) -> Result<Table, Error> {
+        let mut sheet = Sheet::new(WORKLIST);
+        items.iter().for_each(|item| item.put(&mut sheet));
+        sheet.finish()
+    }
+}
+
+/// The first thing to do about a difference, in words.
+fn steps_first(difference: &Difference, record: &Record<'_>) -> String {
+    let steps = steps(difference.code, record.kind, difference.cash_effect());
+    steps.first().map_or_else(String::new, |step| step.text_en.to_owned())
+}
+
+fn days_after(date: civil::Date, days: i64) -> civil::Date {
+    date.saturating_add(jiff::Span::new().days(days.clamp(0, 10_000)))
+}
+
+/// The most that a step may move: of fees what they are off by, of duplicates and wrong receivers what
+/// is at risk, of anything else what the two books are apart.
+fn limit(difference: &Difference, step: &Step) -> Option<Total> {
+    let looks =
+        matches!(step.verb, Verb::Wait | Verb::Query | Verb::Review | Verb::Reload | Verb::Config | Verb::Freeze);
+    if looks {
+        return None;
+    }
+    let across = [Code::OverRefund, Code::DoubleDip, Code::BeneficiaryMismatch, Code::DirectionMismatch];
+    let by_risk = difference.code.family() == 'F' || across.contains(&difference.code);
+    let of_fee = difference.fee_delta.or(difference.net_gap).filter(|_| difference.code.family() == 'E');
+    let exposure = difference.exposure.filter(|exposure| !by_risk && !exposure.is_zero());
+    of_fee.or(exposure).or(difference.at_risk).map(Total::magnitude)
+}
+
+/// The idempotency key: a hash of difference, verb, target, amount and currency.
+fn key(id: &str, step: &Step, ids: &Ids<'_>, limit: Option<Total>, record: &Record<'_>) -> String {
+    let limit = limit.map_or(String::new(), |limit| limit.to_string());
+    let or = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    let parts = [
+        id.to_owned(),
+        step.verb.word().to_owned(),
+        step.at.word().to_owned(),
+        ids.account.to_owned(),
+        record.kind.word().to_owned(),
+        or(ids.order_no),
+        or(ids.event_no),
+        or(ids.provider_txn_id),
+        limit,
+        record.currency.code().to_owned(),
+    ];
+    sha256(parts.join("\u{1f}").as_bytes())
+}
