@@ -168,6 +168,7 @@ pub fn compare(store: &Store, question: &Question) -> Result<Answer, Error> {
         day: None,
         severity: None,
         first_seen: &BTreeMap::new(),
+        history_since: None,
     };
     let numbered = tables::numbered(&tables::identified("compare", &reconciled, &residue), &reconciled);
     let matched = agreed.matches.len() as u64 + tables.slow_match_count();

@@ -13,7 +13,7 @@ use tieout_kernel::record::{Book, KindSet, Origin};
 
 use crate::agree::{self, Agreed, Earlier, Held, Night, NightFile, Residue, Scan, Wanted};
 use crate::carry::Carried;
-use crate::carry::days::{self, Chain, Incomplete};
+use crate::carry::days::{self, Chain, Incomplete, Withheld};
 use crate::carry::history::{self, Found, Texts};
 use crate::carry::pool::{self, Leaving, Pool};
 use crate::carry::roll::{self, RollForward};
@@ -31,7 +31,7 @@ use crate::report::schema::{
 use crate::report::summary::{self, Parts, Summary};
 use crate::report::tables::{self, Lines, Tables};
 use crate::report::{Sheet, Table};
-use crate::settle;
+use crate::settle::{self, Booked};
 use crate::store::{self, Store, sha256};
 use crate::weigh::{self, RateFile};
 use crate::worklist::{self, Item, Register};
@@ -100,7 +100,7 @@ pub fn run(store: &Store, plan: &Plan, date: civil::Date, options: &Options) -> 
     prove_opening(store, plan, &chain, &roll_forward)?;
     in_order(&mut findings);
 
-    let remembers = plan.carry.history_days > 0;
+    let history_since = history_since(plan, day, &found);
     let parts = Parts {
         job: &plan.job,
         date: &date.to_string(),
@@ -112,11 +112,11 @@ pub fn run(store: &Store, plan: &Plan, date: civil::Date, options: &Options) -> 
         blocked: &blocked,
         books: &plan.sources.iter().map(|source| source.book).collect::<Vec<_>>(),
         roll_forward: &roll_forward,
-        history_since: remembers.then(|| Day(day.0 - i32::try_from(found.reach).unwrap_or(0))),
+        history_since,
     };
     let mut summary = parts.summary()?;
     let first_seen = first_seen(residue.all_carried());
-    let register = Register::read(store, plan, date, &chain, replaces.as_ref().map(|(commit, _)| commit))?;
+    let replaced = replaces.as_ref().map(|(commit, _)| commit);
     let wanted = worklist::Wanted {
         plan,
         date,
@@ -127,8 +127,10 @@ pub fn run(store: &Store, plan: &Plan, date: civil::Date, options: &Options) -> 
         ids: &ids,
         first_seen: &first_seen,
         withheld: summary.withheld.as_deref(),
+        distrusted: &chain.withheld,
     };
-    let items = wanted.items(register);
+    let items = wanted.items(Register::read(store, plan, date, &chain, replaced)?);
+    let booked = Booked::read(store, plan, date, replaced, &residue, &reconciled)?;
     let worklist = wanted.table(&items)?;
     summary.worklist = summary::worklist_lines(&items);
     let made = Made {
@@ -143,6 +145,8 @@ pub fn run(store: &Store, plan: &Plan, date: civil::Date, options: &Options) -> 
         first_seen: &first_seen,
         items: &items,
         worklist: &worklist,
+        booked: &booked,
+        history_since,
         day,
         date,
     };
@@ -240,6 +244,11 @@ fn revived(night: &Night<'_>, residue: &Residue, found: &Found) -> Vec<Carried> 
     let mut revived = history::revived(found, &keys, &texts);
     revived.retain(|one| !in_pool.contains(&row(one)));
     revived
+}
+
+/// The first day that the history knows; none where nothing is remembered.
+fn history_since(plan: &Plan, day: Day, found: &Found) -> Option<Day> {
+    (plan.carry.history_days > 0).then(|| Day(day.0 - i32::try_from(found.reach).unwrap_or(0)))
 }
 
 /// When differences that are not new were seen first.
@@ -530,6 +539,8 @@ struct Made<'m, 'r> {
     first_seen: &'m BTreeMap<String, Day>,
     items: &'m [Item],
     worklist: &'m Table,
+    booked: &'m Booked,
+    history_since: Option<Day>,
     day: Day,
     date: civil::Date,
 }
@@ -544,6 +555,7 @@ impl Made<'_, '_> {
             day: Some(self.day),
             severity: Some(&self.plan.severity),
             first_seen: self.first_seen,
+            history_since: self.history_since,
         };
         let numbered = tables::numbered(self.ids, self.reconciled);
         let differences = tables.differences(&numbered)?;
@@ -556,7 +568,7 @@ impl Made<'_, '_> {
         ];
         outputs.push(for_people("differences", &differences, &DIFFERENCES_FOR_PEOPLE, chinese));
         outputs.push(for_people("summary", &summary_table, &summary_columns, chinese));
-        let settlements = settle::table(self.plan, &tables, self.ids)?;
+        let settlements = settle::table(self.plan, &tables, self.ids, self.booked)?;
         outputs.push(for_people("settlements", &settlements, &SETTLEMENTS_FOR_PEOPLE, chinese));
         outputs.push(for_people("worklist", self.worklist, &WORKLIST_FOR_PEOPLE, chinese));
         outputs.extend(lines_of_items(self.items));
@@ -692,6 +704,8 @@ impl Made<'_, '_> {
         if !sources.is_empty() {
             incomplete.push(Incomplete { date: self.date, sources });
         }
+        let mut withheld = chain.withheld.clone();
+        withheld.extend(summary.withheld.clone().map(|why| Withheld { date: self.date, why }));
         let inputs: Vec<serde_json::Value> = self
             .intake
             .inputs
@@ -723,6 +737,7 @@ impl Made<'_, '_> {
             "standing": summary.standing.word(),
             "chain": chain.links,
             "incomplete": incomplete,
+            "withheld": withheld,
             "inputs": inputs,
             "matched": summary.matched,
             "differences": summary.differences,

@@ -1,23 +1,28 @@
 //! What policy writes off tonight, and the journal of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
+use jiff::civil;
+use tieout_kernel::calendar::Day;
 use tieout_kernel::code::Code;
+use tieout_kernel::currency::Currency;
 use tieout_kernel::money::{Minor, Total};
-use tieout_kernel::outcome::{Difference, Outcome};
-use tieout_kernel::record::{Book, Status};
+use tieout_kernel::outcome::{Difference, Outcome, State as MatchState};
+use tieout_kernel::record::{Book, Origin, Status};
 use tieout_kernel::settle::{Class, Decision, Drift, Line, Settlement, drifts, journal, settle};
 
-use crate::agree::{Night, Scan};
+use crate::agree::{Night, Residue, Scan};
 use crate::error::Error;
 use crate::finding::Finding;
 use crate::job::Plan;
 use crate::normalise::decimal_text;
+use crate::publish::{self, Commit};
 use crate::reconcile::Reconciled;
 use crate::report::schema::SETTLEMENTS;
 use crate::report::tables::Tables;
 use crate::report::{Sheet, Table};
-use crate::store::sha256;
+use crate::store::{Store, sha256};
 use crate::weigh::RateFile;
 
 /// Decides what is settled, and says where variances lean one way.
@@ -90,67 +95,253 @@ fn matched_volume(
     volume.into_iter().map(|(source, sums)| (source, sums.into_iter().filter_map(in_base).sum())).collect()
 }
 
-/// The journal as a table, proven to balance and to come to what was settled.
-pub fn table(plan: &Plan, tables: &Tables<'_, '_>, ids: &[(String, usize)]) -> Result<Table, Error> {
+/// An entry of the journal, as it is published: two lines that balance.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Entry {
+    /// Its id.
+    pub id: String,
+    /// The entry that it takes back.
+    pub reverses: Option<String>,
+    /// The difference.
+    pub difference_id: String,
+    /// The code of the difference.
+    pub code: String,
+    /// The class of variance.
+    pub rule: String,
+    /// The statement's source.
+    pub source: String,
+    /// The account.
+    pub account: String,
+    /// The currency.
+    pub currency: Currency,
+    /// Account of the books, debit and credit.
+    pub lines: Vec<(String, Total, Total)>,
+    /// What the books had.
+    pub before: Total,
+    /// What they have after it.
+    pub after: Total,
+    /// Of everything the job said.
+    pub policy_sha256: String,
+    /// The ledger's record.
+    pub ledger_rows: Option<String>,
+    /// The statement's record.
+    pub statement_rows: Option<String>,
+}
+
+impl Entry {
+    /// Whether another entry books the same for the same difference, whatever its id.
+    fn books_the_same(&self, other: &Self) -> bool {
+        self.difference_id == other.difference_id && self.rule == other.rule && self.lines == other.lines
+    }
+
+    /// The entry that takes this one back.
+    fn reversal(&self, plan: &Plan) -> Self {
+        let turned = |(account, debit, credit): &(String, Total, Total)| (account.clone(), *credit, *debit);
+        Self {
+            id: entry_id(&["reversal of", &self.id]),
+            reverses: Some(self.id.clone()),
+            lines: self.lines.iter().map(turned).collect(),
+            before: self.after,
+            after: self.before,
+            policy_sha256: plan.policy_hash.clone(),
+            ..self.clone()
+        }
+    }
+
+    fn put(&self, sheet: &mut Sheet, day: Option<Day>) {
+        let currency = Some(self.currency);
+        let side = |amount: Total| Some(amount).filter(|amount| !amount.is_zero());
+        for (number, (account, debit, credit)) in (1_i64..).zip(&self.lines) {
+            sheet
+                .text(Some(&self.id))
+                .text(self.reverses.as_deref())
+                .integer(Some(number))
+                .text(Some(&self.difference_id))
+                .date(day)
+                .text(Some(&self.code))
+                .text(Some(&self.rule))
+                .text(Some(&self.source))
+                .text(Some(&self.account))
+                .text(Some(account))
+                .text(Some(self.currency.code()))
+                .integer(Some(i64::from(self.currency.exponent())))
+                .money(side(*debit), currency)
+                .money(side(*credit), currency)
+                .money(Some(self.before), currency)
+                .money(Some(self.after), currency)
+                .text(Some(&self.policy_sha256))
+                .text(self.ledger_rows.as_deref())
+                .text(self.statement_rows.as_deref())
+                .end_row();
+        }
+    }
+}
+
+fn entry_id(parts: &[&str]) -> String {
+    format!("J{}", &sha256(parts.join("\u{1f}").as_bytes())[..32])
+}
+
+/// The entries of a published table.
+fn entries(bytes: Bytes) -> Result<Vec<Entry>, String> {
+    let table = Table::read(SETTLEMENTS, bytes)?;
+    let mut entries: Vec<Entry> = Vec::new();
+    for cells in table.cells() {
+        let text = |name: &str| cells.text(name).unwrap_or_default().to_owned();
+        let money = |name: &str| Total::new(i128::from(cells.integer(name).unwrap_or(0)));
+        let line = (text("ledger_account"), money("debit_minor"), money("credit_minor"));
+        let id = text("journal_id");
+        if let Some(entry) = entries.last_mut().filter(|entry| entry.id == id) {
+            entry.lines.push(line);
+            continue;
+        }
+        let exponent = cells.integer("exponent").and_then(|exponent| u8::try_from(exponent).ok());
+        let currency = exponent.and_then(|exponent| Currency::declared(cells.text("currency")?, exponent));
+        entries.push(Entry {
+            id,
+            reverses: cells.text("reverses").map(str::to_owned),
+            difference_id: text("difference_id"),
+            code: text("code"),
+            rule: text("rule"),
+            source: text("source"),
+            account: text("account"),
+            currency: currency.ok_or("an entry has no currency")?,
+            lines: vec![line],
+            before: money("before_minor"),
+            after: money("after_minor"),
+            policy_sha256: text("policy_sha256"),
+            ledger_rows: cells.text("ledger_rows").map(str::to_owned),
+            statement_rows: cells.text("statement_rows").map(str::to_owned),
+        });
+    }
+    Ok(entries)
+}
+
+/// Entries of earlier commits that tonight may have to take back.
+#[derive(Debug, Default)]
+pub struct Booked {
+    /// Those of the commit of the same date that this run replaces, reversals included.
+    pub replaced: Vec<Entry>,
+    /// Those of earlier nights whose group is no longer what it was.
+    pub undone: Vec<Entry>,
+}
+
+impl Booked {
+    /// Reads what earlier commits booked, as far as it concerns tonight.
+    pub fn read(
+        store: &Store,
+        plan: &Plan,
+        date: civil::Date,
+        replaces: Option<&Commit>,
+        residue: &Residue,
+        reconciled: &Reconciled<'_>,
+    ) -> Result<Self, Error> {
+        let read = |date: civil::Date, commit: &Commit| -> Result<Vec<Entry>, Error> {
+            let bytes = publish::read_published(store, plan, date, commit, FILE)?;
+            let uri = publish::folder_of(plan, date).join(&format!("run={}", commit.run_id)).join(FILE);
+            entries(bytes).map_err(|cause| Error::Unavailable { action: "reading", uri: uri.to_string(), cause })
+        };
+        let replaced = replaces.map(|commit| read(date, commit)).transpose()?.unwrap_or_default();
+        let mut undone = Vec::new();
+        let mut by_night: BTreeMap<Day, BTreeSet<&str>> = BTreeMap::new();
+        for (night, difference) in opened_again(residue, reconciled) {
+            by_night.entry(night).or_default().insert(difference);
+        }
+        for (night, differences) in by_night {
+            let settled_on = civil::date(1970, 1, 1).saturating_add(jiff::Span::new().days(i64::from(night.0)));
+            let Some((commit, _)) = publish::current(store, plan, settled_on)? else { continue };
+            let of_night = read(settled_on, &commit)?;
+            let concerned =
+                |entry: &Entry| entry.reverses.is_none() && differences.contains(entry.difference_id.as_str());
+            undone.extend(of_night.into_iter().filter(concerned));
+        }
+        Ok(Self { replaced, undone })
+    }
+}
+
+/// The file of the journal.
+const FILE: &str = "settlements.parquet";
+
+/// Differences that an earlier night settled and whose records no longer agree among themselves.
+fn opened_again<'r>(residue: &'r Residue, reconciled: &Reconciled<'_>) -> Vec<(Day, &'r str)> {
+    let mut opened = Vec::new();
+    for outcome in &reconciled.outcomes {
+        for (at, state) in outcome.records() {
+            let settled = residue.carried(at as usize).filter(|carried| carried.origin == Origin::Settled);
+            if let Some(carried) = settled.filter(|_| state != MatchState::MatchedBefore) {
+                opened.extend(carried.difference.as_deref().map(|difference| (carried.first_seen, difference)));
+            }
+        }
+    }
+    opened
+}
+
+/// The journal: what is settled tonight, and what takes back entries of earlier commits. Proven to balance
+/// and to come to what was settled.
+pub fn table(plan: &Plan, tables: &Tables<'_, '_>, ids: &[(String, usize)], booked: &Booked) -> Result<Table, Error> {
+    let mut entries = settled(plan, tables, ids)?;
+    let mut reversals: Vec<Entry> = booked.undone.iter().map(|entry| entry.reversal(plan)).collect();
+    reversals.extend(booked.replaced.iter().filter(|entry| entry.reverses.is_some()).cloned());
+    let taken_back: BTreeSet<String> = reversals.iter().filter_map(|entry| entry.reverses.clone()).collect();
+    for entry in &mut entries {
+        let in_force = |old: &&Entry| old.reverses.is_none() && !taken_back.contains(&old.id);
+        let kept = booked.replaced.iter().filter(in_force).find(|old| old.books_the_same(entry));
+        if let Some(kept) = kept {
+            entry.id.clone_from(&kept.id);
+        } else if let Some(reversal) = reversals.iter().rfind(|reversal| reversal.difference_id == entry.difference_id)
+        {
+            // It was booked before and taken back: this is another entry.
+            entry.id = entry_id(&[&entry.id, "after", &reversal.id]);
+        }
+    }
+    let still: BTreeSet<&str> = entries.iter().map(|entry| entry.id.as_str()).collect();
+    let gone =
+        |old: &&Entry| old.reverses.is_none() && !taken_back.contains(&old.id) && !still.contains(old.id.as_str());
+    reversals.extend(booked.replaced.iter().filter(gone).map(|entry| entry.reversal(plan)));
+    reversals.sort_by(|a, b| (&a.difference_id, &a.id).cmp(&(&b.difference_id, &b.id)));
+    reversals.dedup_by(|a, b| a.id == b.id);
     let mut sheet = Sheet::new(SETTLEMENTS);
-    let Some(settlement) = &plan.settlement else { return sheet.finish() };
+    entries.iter().chain(&reversals).for_each(|entry| entry.put(&mut sheet, tables.day));
+    sheet.finish()
+}
+
+/// The entries of what is settled tonight, in the order of the differences.
+fn settled(plan: &Plan, tables: &Tables<'_, '_>, ids: &[(String, usize)]) -> Result<Vec<Entry>, Error> {
+    let Some(settlement) = &plan.settlement else { return Ok(Vec::new()) };
     let reconciled = tables.reconciled;
     let order: Vec<usize> = ids.iter().map(|(_, at)| *at).collect();
     let id_of: BTreeMap<usize, &str> = ids.iter().map(|(id, at)| (*at, id.as_str())).collect();
     let lines = journal(&reconciled.records, &reconciled.outcomes, &order, settlement)?;
-    for entry in lines.chunks(2) {
-        for (number, line) in (1_i64..).zip(entry) {
-            if let Outcome::Difference(difference) = &reconciled.outcomes[line.outcome] {
-                let id = id_of.get(&line.outcome).copied().unwrap_or_default();
-                put(&mut sheet, plan, tables, id, difference, number, line);
-            }
-        }
-    }
-    sheet.finish()
-}
-
-fn put(
-    sheet: &mut Sheet,
-    plan: &Plan,
-    tables: &Tables<'_, '_>,
-    id: &str,
-    difference: &Difference,
-    number: i64,
-    line: &Line<'_>,
-) {
-    let Some(Decision::Settled { class, delta }) = difference.settlement else { return };
-    let Some(settlement) = &plan.settlement else { return };
-    let records = &tables.reconciled.records;
-    let (ours, theirs) = (difference.ledger[0], difference.statement[0]);
-    let (ledger, statement) = (&records[ours as usize], &records[theirs as usize]);
-    let currency = Some(line.currency);
-    let side = |amount: Total| Some(amount).filter(|amount| !amount.is_zero());
-    // What the books had, and what they have once the entry is booked.
-    let after = match class {
-        Class::Rounding => Total::from(statement.signed()),
-        Class::Fee => statement.fee.unwrap_or(Minor::ZERO).into(),
-        Class::Net => statement.net.unwrap_or(Minor::ZERO).into(),
+    let entry = |lines: &[Line<'_>]| -> Option<Entry> {
+        let at = lines[0].outcome;
+        let Outcome::Difference(difference) = &reconciled.outcomes[at] else { return None };
+        let Some(Decision::Settled { class, delta }) = difference.settlement else { return None };
+        let (ours, theirs) = (difference.ledger[0], difference.statement[0]);
+        let (ledger, statement) = (&reconciled.records[ours as usize], &reconciled.records[theirs as usize]);
+        // What the books had, and what they have once the entry is booked.
+        let after = match class {
+            Class::Rounding => Total::from(statement.signed()),
+            Class::Fee => statement.fee.unwrap_or(Minor::ZERO).into(),
+            Class::Net => statement.net.unwrap_or(Minor::ZERO).into(),
+        };
+        let id = id_of.get(&at).copied().unwrap_or_default();
+        Some(Entry {
+            id: journal_id(id, class, delta, settlement),
+            reverses: None,
+            difference_id: id.to_owned(),
+            code: difference.code.word().to_owned(),
+            rule: class.word().to_owned(),
+            source: tables.night.policy.source(statement.source).name.clone(),
+            account: ledger.account.to_owned(),
+            currency: lines[0].currency,
+            lines: lines.iter().map(|line| (line.account.to_owned(), line.debit, line.credit)).collect(),
+            before: after - delta,
+            after,
+            policy_sha256: plan.policy_hash.clone(),
+            ledger_rows: tables.rows(&[ours]),
+            statement_rows: tables.rows(&[theirs]),
+        })
     };
-    sheet
-        .text(Some(&journal_id(id, class, delta, settlement)))
-        .integer(Some(number))
-        .text(Some(id))
-        .date(tables.day)
-        .text(Some(difference.code.word()))
-        .text(Some(class.word()))
-        .text(Some(&tables.night.policy.source(statement.source).name))
-        .text(Some(ledger.account))
-        .text(Some(line.account))
-        .text(Some(line.currency.code()))
-        .integer(Some(i64::from(line.currency.exponent())))
-        .money(side(line.debit), currency)
-        .money(side(line.credit), currency)
-        .money(Some(after - delta), currency)
-        .money(Some(after), currency)
-        .text(Some(&plan.policy_hash))
-        .text(tables.rows(&[ours]).as_deref())
-        .text(tables.rows(&[theirs]).as_deref())
-        .end_row();
+    Ok(lines.chunks(2).filter_map(entry).collect())
 }
 
 /// The same for the same entry: difference, amount and accounts. Running again never posts twice, and
@@ -158,9 +349,7 @@ fn put(
 fn journal_id(difference_id: &str, class: Class, delta: Total, settlement: &Settlement) -> String {
     let rule = settlement.rules.get(&class);
     let (gain, loss) = rule.map_or(("", ""), |rule| (rule.gain.as_str(), rule.loss.as_str()));
-    let amount = delta.to_string();
-    let text = [difference_id, class.word(), &amount, &settlement.clearing, gain, loss].join("\u{1f}");
-    format!("J{}", &sha256(text.as_bytes())[..32])
+    entry_id(&[difference_id, class.word(), &delta.to_string(), &settlement.clearing, gain, loss])
 }
 
 /// Whether and why a difference was settled or not, for its table.

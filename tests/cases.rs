@@ -33,7 +33,7 @@ fn tell(folder: &Path) -> String {
     }
 }
 
-fn told(published: &Published) -> String {
+pub(crate) fn told(published: &Published) -> String {
     let summary = published.summary();
     let mut text = format!("{}\n", summary["standing"].as_str().unwrap());
     if let Some(why) = summary["withheld"].as_str() {
@@ -159,7 +159,9 @@ fn every_edge_case_is_shown_or_waits() {
         assert!(!names.is_empty() || line.contains("waits for"), "neither shown nor waiting: {line}");
         for name in names {
             let shown = match name.split_once("::") {
-                None => project("tests/cases").join(name).join("told.txt").exists(),
+                None => {
+                    ["cases", "nights"].iter().any(|of| project("tests").join(of).join(name).join("told.txt").exists())
+                }
                 Some((module, test)) => std::fs::read_to_string(project(&format!("tests/{module}.rs")))
                     .is_ok_and(|source| source.contains(&format!("#[test]\nfn {test}()"))),
             };

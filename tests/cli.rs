@@ -213,7 +213,7 @@ fn published_tables_are_described_column_by_column() {
     }
     assert!(count >= 7);
     let one = stdout(&output(&["schema", "settlements"]));
-    assert!(one.starts_with("settlements (version 1)\n") && one.contains("ledger_account"), "{one}");
+    assert!(one.starts_with("settlements (version 2)\n") && one.contains("ledger_account"), "{one}");
     let none = output(&["schema", "setlements"]);
     assert_eq!(none.status.code(), Some(2));
     assert!(stderr(&none).contains("there is no table `setlements`"));

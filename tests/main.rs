@@ -13,6 +13,7 @@ mod cli;
 mod damaged;
 mod errors;
 mod formats;
+mod nights;
 mod publishing;
 mod sample;
 mod simulator;

@@ -298,7 +298,7 @@ fn joined(parts: Vec<Vec<Fingerprint>>) -> Vec<Fingerprint> {
 
 /// Puts open records of earlier nights beside tonight's, for the rules across groups.
 fn add_carried_events(night: &Night<'_>, scan: &mut Scan, carried: &[Carried]) {
-    for (place, one) in (0_u64..).zip(carried).filter(|(_, one)| one.origin != Origin::History) {
+    for (place, one) in (0_u64..).zip(carried).filter(|(_, one)| !one.origin.has_ended()) {
         let Some(order) = order_of(night, one) else { continue };
         let event = one.key(night.seed).unwrap_or_else(|| u128::from(place));
         let side = usize::from(one.book != Book::Ledger);
@@ -342,7 +342,7 @@ fn know_earlier_orders(night: &Night<'_>, earlier: Earlier<'_>, agreed: &mut Agr
         let Some(key) = one.key(night.seed) else { continue };
         agreed.known.insert(key);
         // What was settled is in no history: it is carried until it can no longer be reversed.
-        if one.settled && one.book != Book::Ledger && one.status == Status::Success {
+        if one.origin == Origin::Settled && one.book != Book::Ledger && one.status == Status::Success {
             lived(&mut agreed.life, key, one.kind, one.currency, one.principal);
         }
     }
@@ -452,7 +452,7 @@ fn suspects(
         capture(order, row.tag.currency, amount_of(row.tag.kind, row.amount));
     }
     for one in earlier.carried.iter().filter(|one| one.kind.class() == KindClass::Payment) {
-        let moved = one.book != Book::Ledger && one.status == Status::Success && one.origin != Origin::History;
+        let moved = one.book != Book::Ledger && one.status == Status::Success && !one.origin.has_ended();
         if let Some(key) = one.key(night.seed).filter(|_| moved) {
             capture(key, one.currency, amount_of(one.kind, one.principal));
         }

@@ -40,6 +40,15 @@ pub struct Incomplete {
     pub sources: Vec<String>,
 }
 
+/// A day whose own controls failed, so that nothing of it was issued.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Withheld {
+    /// The business date.
+    pub date: civil::Date,
+    /// What failed.
+    pub why: String,
+}
+
 /// What a run stands on.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Chain {
@@ -49,6 +58,8 @@ pub struct Chain {
     pub commit: Option<Commit>,
     /// Days before that were published without some of their sources.
     pub incomplete: Vec<Incomplete>,
+    /// Days before whose controls failed.
+    pub withheld: Vec<Withheld>,
 }
 
 /// What of a manifest the next day reads.
@@ -58,6 +69,8 @@ struct Manifest {
     chain: Vec<Link>,
     #[serde(default)]
     incomplete: Vec<Incomplete>,
+    #[serde(default)]
+    withheld: Vec<Withheld>,
 }
 
 /// The date whose run comes before that of `date`.
@@ -124,7 +137,10 @@ pub fn chain(store: &Store, plan: &Plan, date: civil::Date, start_fresh: bool) -
     // The day before and as many as the history reaches.
     let reach = i64::from(plan.carry.history_days.max(1));
     links.retain(|link| days_between(link.date, date) <= reach || link.date == before);
-    Ok(Chain { links, commit: Some(commit), incomplete: manifest.incomplete })
+    let keep_open = i64::from(plan.carry.keep_open);
+    let mut withheld = manifest.withheld;
+    withheld.retain(|day| days_between(day.date, date) <= keep_open);
+    Ok(Chain { links, commit: Some(commit), incomplete: manifest.incomplete, withheld })
 }
 
 /// Calendar days from one date to a later one.

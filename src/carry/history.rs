@@ -139,6 +139,7 @@ impl Ended<'_, '_> {
         for outcome in &self.reconciled.outcomes {
             let ended = match outcome {
                 Outcome::Difference(_)
+                | Outcome::Match { state: State::MatchedBefore, .. }
                 | Outcome::Rest { state: State::TimingPending | State::Held | State::Replica, .. } => continue,
                 Outcome::Match { .. } | Outcome::Rest { .. } => outcome.records(),
             };
@@ -610,7 +611,6 @@ fn revive(row: &Seen, book: Book, whence: &Whence, line: u32, number: &str, text
         book,
         source: whence.source,
         origin: Origin::History,
-        settled: false,
         held: false,
         content: xxh3_64_with_seed(&bytes, 0),
         account: what.account.clone(),

@@ -31,8 +31,6 @@ pub struct Carried {
     pub source: u16,
     /// Open, or known to have ended.
     pub origin: Origin,
-    /// Whether policy settled its group on an earlier night.
-    pub settled: bool,
     /// Whether it waits for a statement.
     pub held: bool,
     /// The row's hash.

@@ -82,9 +82,9 @@ fn from_cells(plan: &Plan, source: u16, cells: &Cells<'_>) -> Option<Carried> {
         origin: match state {
             State::TimingPending | State::Held => Origin::Transit,
             State::InDifference => Origin::Difference,
+            State::Settled => Origin::Settled,
             _ => Origin::History,
         },
-        settled: state == State::Settled,
         held: cells.truth("held").unwrap_or(false),
         content: cells.integer("content")?.cast_unsigned(),
         account: owned("account")?,
@@ -193,7 +193,7 @@ impl Leaving<'_, '_> {
     /// The difference in which a record was settled on an earlier night.
     fn settled_before(&self, at: u32) -> Option<&str> {
         let carried = self.residue.carried(at as usize)?;
-        carried.difference.as_deref().filter(|_| carried.settled)
+        carried.difference.as_deref().filter(|_| carried.origin == Origin::Settled)
     }
 
     /// The table `open_items`.
@@ -238,7 +238,7 @@ impl Leaving<'_, '_> {
         let plain = |money: Option<Minor>| money.map(Total::from);
         let night = stored.night.unwrap_or(self.day);
         // What ended on an earlier night and is here to explain or to be reversed.
-        let own = carried.filter(|carried| carried.origin == Origin::History && one.state != State::InDifference);
+        let own = carried.filter(|carried| carried.origin.has_ended() && one.state != State::InDifference);
         let id = one.difference.map(|(id, _)| id).or_else(|| own.and_then(|own| own.difference.as_deref()));
         let seen_first = match (id, own) {
             (Some(id), _) if self.first_seen.contains_key(id) => self.first_seen[id],

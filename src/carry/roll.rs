@@ -96,7 +96,7 @@ const fn section_of(origin: Origin) -> Option<Section> {
     match origin {
         Origin::Transit => Some(Section::InTransit),
         Origin::Difference => Some(Section::InDifferences),
-        Origin::Tonight | Origin::History => None,
+        Origin::Tonight | Origin::Settled | Origin::History => None,
     }
 }
 

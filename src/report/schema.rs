@@ -99,9 +99,10 @@ pub const DIFFERENCES_FOR_PEOPLE: [&str; 27] = [
 /// The journal of what was settled: two lines for each difference, which balance.
 pub const SETTLEMENTS: TableSpec = TableSpec {
     name: "settlements",
-    version: 1,
+    version: 2,
     columns: columns! {
-        "journal_id" Text "凭证编号" "the same for the same difference, amount and accounts";
+        "journal_id" Text "凭证编号" "the same for the same difference, amount and accounts; book each id once";
+        "reverses" Text "冲销凭证" "the entry that this one takes back; none for a settlement";
         "line" Integer "分录" "1 is debited, 2 is credited";
         "difference_id" Text "差异编号" "what it settles";
         "business_date" Date "对账日" "the date of the run";
@@ -294,8 +295,9 @@ pub const HISTORY: TableSpec = TableSpec {
 };
 
 /// Columns of the journal that people get, in their order.
-pub const SETTLEMENTS_FOR_PEOPLE: [&str; 13] = [
+pub const SETTLEMENTS_FOR_PEOPLE: [&str; 14] = [
     "journal_id",
+    "reverses",
     "line",
     "ledger_account",
     "debit",

@@ -147,6 +147,8 @@ pub struct Tables<'t, 'r> {
     pub severity: Option<&'t SeverityPlan>,
     /// When differences that are not new were seen first, by id.
     pub first_seen: &'t BTreeMap<String, Day>,
+    /// The first day that the history knows; none where there is no history.
+    pub history_since: Option<Day>,
 }
 
 impl Tables<'_, '_> {
@@ -210,7 +212,7 @@ impl Tables<'_, '_> {
         let any = |field: fn(&Record<'_>) -> bool| members.iter().find(|record| field(record)).copied();
         let record_date = members.iter().filter_map(|record| record.business_date).min();
         let flags = flag_words(difference);
-        let (en, zh) = explain(difference, &self.reconciled.records);
+        let (en, zh) = explain(difference, &self.reconciled.records, self.history_since);
         let effect = difference.cash_effect();
         let party = any(|record| record.counterparty.is_some()).and_then(|record| record.counterparty).map(masked);
         let (settlement, settlement_reason) = settle::in_words(difference);

@@ -1,5 +1,6 @@
 //! What happened, in words: one English and one Chinese sentence or two per difference.
 
+use tieout_kernel::calendar::Day;
 use tieout_kernel::code::Code;
 use tieout_kernel::currency::Currency;
 use tieout_kernel::money::{Minor, Total};
@@ -25,9 +26,9 @@ fn signed(record: &Record<'_>) -> String {
 /// English and Chinese.
 pub type Told = (String, String);
 
-/// What happened, for people.
+/// What happened, for people. `since` is the first day that the history knows: what looks back says how far.
 #[must_use]
-pub fn explain(difference: &Difference, records: &[Record<'_>]) -> Told {
+pub fn explain(difference: &Difference, records: &[Record<'_>], since: Option<Day>) -> Told {
     let side = |members: &[u32]| members.iter().map(|&at| records[at as usize]).collect::<Vec<_>>();
     let (ledger, statement) = (side(&difference.ledger), side(&difference.statement));
     let related = side(&difference.related);
@@ -36,6 +37,11 @@ pub fn explain(difference: &Difference, records: &[Record<'_>]) -> Told {
     let (flags_en, flags_zh) = story.flags();
     en.push_str(&flags_en);
     zh.push_str(&flags_zh);
+    let looks_back = [Code::OverRefund, Code::DoubleDip, Code::OrphanEvent];
+    if let Some(since) = since.filter(|_| looks_back.contains(&difference.code)) {
+        en.push_str(&format!(" Nights since {since} were looked at."));
+        zh.push_str(&format!("已回溯至 {since}。"));
+    }
     (en, zh)
 }
 
@@ -137,9 +143,9 @@ impl Story<'_, '_> {
                 let excess = self.magnitude(self.difference.at_risk);
                 (
                     format!(
-                        "{what}: with it, tonight's refunds and chargebacks of the order exceed its payment by {excess}."
+                        "{what}: with it, the refunds and chargebacks of the order exceed its payment by {excess}."
                     ),
-                    format!("{what_zh}：计入本笔后，该订单当晚退款与退单合计超过支付金额 {excess}。"),
+                    format!("{what_zh}：计入本笔后，该订单退款与退单合计超过支付金额 {excess}。"),
                 )
             }
             _ => return None,

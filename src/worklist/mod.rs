@@ -29,6 +29,7 @@ pub use register::Register;
 pub use target::{Call, Ids};
 
 use crate::agree::{Night, Residue};
+use crate::carry::days::Withheld;
 use crate::error::Error;
 use crate::job::Plan;
 use crate::normalise::decimal_text;
@@ -58,6 +59,8 @@ pub struct Wanted<'w, 'r> {
     pub first_seen: &'w BTreeMap<String, Day>,
     /// Why nothing may be issued, if nothing may.
     pub withheld: Option<&'w str>,
+    /// Earlier days whose controls failed: what they left is not acted on until they are run again.
+    pub distrusted: &'w [Withheld],
 }
 
 /// Records of a difference that one item is about.
@@ -75,7 +78,11 @@ impl Wanted<'_, '_> {
             if let Outcome::Difference(difference) = &self.reconciled.outcomes[*at]
                 && !difference.is_settled()
             {
-                items.extend(self.of_difference(id, difference));
+                let why = self.distrust(difference);
+                items.extend(self.of_difference(id, difference).into_iter().map(|item| match &why {
+                    Some(why) => Item { state: State::Withheld, reason: Some(why.clone()), ..item },
+                    None => item,
+                }));
             }
         }
         let mut seen = BTreeSet::new();
@@ -84,6 +91,7 @@ impl Wanted<'_, '_> {
             match (register.take(&item.key), self.withheld) {
                 (Some(issued), _) => {
                     item.state = State::Open;
+                    item.reason = None;
                     (item.first_issued, item.due_at) = (issued.first_issued, issued.due_at);
                     item.expires_on = issued.expires_on;
                 }
@@ -103,6 +111,14 @@ impl Wanted<'_, '_> {
             key(a).cmp(&key(b)).then_with(|| (&a.difference_id, a.step, &a.id).cmp(&(&b.difference_id, b.step, &b.id)))
         });
         items
+    }
+
+    /// Why nothing may be done about a difference that an earlier day left, if nothing may.
+    fn distrust(&self, difference: &Difference) -> Option<String> {
+        let members = difference.ledger.iter().chain(&difference.statement);
+        let mut nights = members.filter_map(|&at| self.residue.carried(at as usize).map(|carried| carried.night));
+        let day = nights.find_map(|night| self.distrusted.iter().find(|day| crate::job::day_of(day.date) == night))?;
+        Some(format!("{} of {}; run that day again", day.why, day.date))
     }
 
     /// An item that was issued and is no longer wanted.
@@ -160,7 +176,12 @@ impl Wanted<'_, '_> {
                 .map(|at| Target { members: vec![at], limit: Some(self.record(*at).principal.into()) })
                 .collect();
         }
-        vec![Target { members: all(), limit: limit(difference, step) }]
+        let limit = limit(difference, step);
+        // Several movements at the provider are asked about one by one.
+        if step.at == Place::Provider && step.verb == Verb::Query && difference.statement.len() > 1 {
+            return difference.statement.iter().map(|at| Target { members: vec![at], limit }).collect();
+        }
+        vec![Target { members: all(), limit }]
     }
 
     fn item(
@@ -180,7 +201,7 @@ impl Wanted<'_, '_> {
             account: first.account,
             order_no: named(|record| record.order_no),
             event_no: named(event_key),
-            provider_txn_id: named(|record| record.provider_txn_id),
+            provider_txn_id: the_one(&members),
             original_txn_id: named(|record| record.original_txn_id),
             batch_id: None,
         };
@@ -188,7 +209,9 @@ impl Wanted<'_, '_> {
             of_statement.map(|record| record.source).or_else(|| self.night.policy.accounts.get(first.account).copied());
         let format = source.map(|source| self.plan.sources[usize::from(source)].format.word());
         let call = format.filter(|_| step.at == Place::Provider);
-        let call = call.and_then(|format| target::call(format, step.verb.word(), first.kind.word(), &ids));
+        let is_one = members.iter().filter(|record| record.book != Book::Ledger).count() <= 1;
+        let call =
+            call.filter(|_| is_one).and_then(|format| target::call(format, step.verb.word(), first.kind.word(), &ids));
         let limit = target.limit;
         let key = key(id, step, &ids, limit, first);
         let item_id = format!("W{}", &key[..32]);
@@ -309,6 +332,16 @@ impl Wanted<'_, '_> {
         items.iter().for_each(|item| item.put(&mut sheet));
         sheet.finish()
     }
+}
+
+/// The provider's number that records name; none where the provider has several.
+fn the_one<'r>(members: &[&Record<'r>]) -> Option<&'r str> {
+    let of_statement = members.iter().filter(|record| record.book != Book::Ledger);
+    let numbers: BTreeSet<&str> = of_statement.filter_map(|record| record.provider_txn_id).collect();
+    if numbers.len() > 1 {
+        return None;
+    }
+    numbers.first().copied().or_else(|| members.iter().find_map(|record| record.provider_txn_id))
 }
 
 /// The first thing to do about a difference, in words.

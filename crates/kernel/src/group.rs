@@ -42,6 +42,8 @@ pub(crate) struct Group<'g, 'r> {
     pub(crate) resolved: Resolved,
     /// Halves netted on the ledger's and on the statement's side.
     netted: [Vec<u32>; 2],
+    /// Whether it has anything that no earlier night has ended.
+    is_open: bool,
 }
 
 /// Resolves the records of one key; `members` are positions in `records`, all of one kind class.
@@ -52,6 +54,7 @@ pub fn resolve(records: &[Record<'_>], members: &[u32], pass: Pass, policy: &Pol
         members.iter().partition(|&&one| records[one as usize].book == Book::Ledger);
     let ledger = group.collapse_replicas(ledger);
     let statement = group.collapse_replicas(statement);
+    group.open_by(&[ledger.as_slice(), statement.as_slice()].concat());
     let ledger = group.net(ledger, 0);
     let statement = group.net(statement, 1);
     group.resolve_sides(ledger, statement);
@@ -108,7 +111,12 @@ fn row_of_a_day<'a>(record: &Record<'a>) -> Option<RowOfADay<'a>> {
 
 impl<'g, 'r> Group<'g, 'r> {
     pub(crate) fn new(records: &'g [Record<'r>], pass: Pass, policy: &'g Policy) -> Self {
-        Self { records, pass, policy, resolved: Resolved::default(), netted: [Vec::new(), Vec::new()] }
+        Self { records, pass, policy, resolved: Resolved::default(), netted: [Vec::new(), Vec::new()], is_open: true }
+    }
+
+    /// Opens what was settled before if any of the members, replicas aside, is new to the group.
+    pub(crate) fn open_by(&mut self, members: &[u32]) {
+        self.is_open = members.iter().any(|&one| !self.record(one).origin.has_ended());
     }
 
     fn record(&self, at: u32) -> &'g Record<'r> {
@@ -229,9 +237,15 @@ impl<'g, 'r> Group<'g, 'r> {
         self.judge_all(pairs, ledger, statement);
     }
 
+    /// Whether a record ended on an earlier night, and nothing tonight could change that.
+    fn has_ended(&self, one: u32) -> bool {
+        let origin = self.record(one).origin;
+        origin == Origin::History || (origin == Origin::Settled && !self.is_open)
+    }
+
     /// Pairs of two sides. What agreed on an earlier night stays together.
     fn pairs(&self, ledger: &[u32], statement: &[u32]) -> Vec<Pair> {
-        let ended = |&one: &u32| self.record(one).origin == Origin::History;
+        let ended = |&one: &u32| self.has_ended(one);
         let (ledger_ended, ledger_open): (Vec<u32>, Vec<u32>) = ledger.iter().partition(|one| ended(one));
         let (statement_ended, statement_open): (Vec<u32>, Vec<u32>) = statement.iter().partition(|one| ended(one));
         if ledger_ended.is_empty() || statement_ended.is_empty() {
@@ -244,7 +258,7 @@ impl<'g, 'r> Group<'g, 'r> {
 
     /// Whether a pair ended on an earlier night.
     fn is_ended(&self, (ledger, statement): Pair) -> bool {
-        [ledger, statement].into_iter().all(|one| self.record(one).origin == Origin::History)
+        self.has_ended(ledger) && self.has_ended(statement)
     }
 
     /// Judges the pairs and hands back whoever is in none.
@@ -362,7 +376,7 @@ impl<'g, 'r> Group<'g, 'r> {
     fn agree(&mut self, (ledger, statement): Pair, hits: Hits, notes: Notes) {
         let notes = notes.union(self.record(ledger).notes).union(self.record(statement).notes);
         let origins = [ledger, statement].map(|one| self.record(one).origin);
-        let state = if origins == [Origin::History; 2] {
+        let state = if self.is_ended((ledger, statement)) {
             State::MatchedBefore
         } else if origins == [Origin::Tonight; 2] {
             State::Matched

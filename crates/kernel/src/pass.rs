@@ -113,6 +113,7 @@ fn by_provider_number(records: &[Record<'_>], members: &[u32], policy: &Policy) 
     for members in grouped(records, members, key, &mut all.left).into_values() {
         let mut group = Group::new(records, Pass::K2, policy);
         let kept = group.collapse_replicas(members);
+        group.open_by(&kept);
         let (ledger, statement) = sides(records, &kept);
         let pairs = pairs_of_one_number(records, &ledger, &statement);
         for &pair in &pairs {
@@ -128,6 +129,7 @@ fn by_provider_number(records: &[Record<'_>], members: &[u32], policy: &Policy) 
         match sides(records, &members) {
             (ledger, statement) if is_wrong_merchant(records, &ledger, &statement, policy) => {
                 let mut group = Group::new(records, Pass::K2, policy);
+                group.open_by(&members);
                 group.judge((ledger[0], statement[0]), Notes::NONE);
                 all.add(group.resolved);
             }

@@ -262,12 +262,20 @@ words! {
         Transit => "TRANSIT",
         /// The pool: part of a difference.
         Difference => "DIFFERENCE",
+        /// A variance that policy settled on an earlier night: it stays so unless tonight says more of its key.
+        Settled => "SETTLED",
         /// Known to have ended on an earlier night; here because tonight says something more of its key.
         History => "HISTORY",
     }
 }
 
 impl Origin {
+    /// Whether it ended on an earlier night.
+    #[must_use]
+    pub const fn has_ended(self) -> bool {
+        matches!(self, Self::Settled | Self::History)
+    }
+
     /// Whether it was still open when the run before ended.
     #[must_use]
     pub const fn is_pool(self) -> bool {

@@ -195,3 +195,31 @@ fn a_month_end_between_the_two_days_is_a_flag_of_a_late_match() {
     ",
     );
 }
+
+#[test]
+fn what_was_settled_stays_so_until_something_more_is_said_of_it() {
+    check(
+        "
+        ledger     L1  order=A1  payment  CNY 1.00  success  day=9  from=SETTLED
+        statement  P1  order=A1  payment  CNY 0.99  success  day=9  id=T1  from=SETTLED
+        statement  P2  order=A1  payment  CNY 0.99  success  day=10  id=T1
+        ledger     L3  order=A3  payment  CNY 1.00  success  day=9  from=SETTLED
+        statement  P3  order=A3  payment  CNY 0.99  success  day=9  id=T3  from=SETTLED
+        statement  P4  order=A3  payment  CNY 0.01  success  day=10  id=T4
+        ledger     L5  order=A5  payment  CNY 1.00  success  day=9  from=SETTLED
+        statement  P5  order=A5  payment  CNY 0.99  success  day=9  id=T5  from=SETTLED
+        statement  P6  order=A5  reversal  CNY 0.99  success  day=10  id=T6
+        statement  P7  order=A5  payment  CNY 1.00  success  day=10  id=T7
+        ledger     L8  order=A8  payment  CNY 1.00  success  day=9  id=T8  from=SETTLED
+        statement  P8  order=B8  payment  CNY 0.99  success  day=9  id=T8  from=SETTLED
+        ----
+        match L1 P1 K1 MATCHED_BEFORE
+        match L8 P8 K2 MATCHED_BEFORE
+        state P2 REPLICA_ROW
+        difference L3 P3 P4 K1 DUPLICATE_PAYMENT P0 0.00 risk=0.01 [ROUNDING_VARIANCE]
+        state P5 NETTED
+        state P6 NETTED
+        match L5 P7 K1 LATE_MATCHED
+    ",
+    );
+}
