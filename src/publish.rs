@@ -10,8 +10,11 @@
 //! A reader that follows the last commit sees all of a run or nothing of it. The run's id is a hash
 //! of its inputs, its policy and the program, so the same run again finds itself committed.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use bytes::Bytes;
 use jiff::civil;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -191,9 +194,7 @@ pub fn publish(
     let dated = folder_of(plan, date);
     let folder = dated.join(&format!("run={run_id}"));
     let before = run.replaces;
-    for output in outputs {
-        write_checked(store, &folder.join(&output.name), &output.bytes)?;
-    }
+    write_all(store, &folder, outputs)?;
     let previous = before.map(|(_, hash)| hash.clone());
     let manifest = finished_manifest(manifest, outputs);
     write_checked(store, &folder.join("manifest.json"), &manifest)?;
@@ -228,7 +229,7 @@ pub fn publish(
 
 fn finished_manifest(mut manifest: serde_json::Map<String, serde_json::Value>, outputs: &[Output]) -> Bytes {
     let listed: Vec<serde_json::Value> = outputs
-        .iter()
+        .par_iter()
         .map(|output| {
             serde_json::json!({
                 "name": output.name,
@@ -246,6 +247,32 @@ fn pretty(value: &impl Serialize) -> Vec<u8> {
     let mut bytes = serde_json::to_vec_pretty(value).expect("plain values can be written as JSON");
     bytes.push(b'\n');
     bytes
+}
+
+/// Files written at the same time: writing waits for the store, not for a processor.
+const WRITERS: usize = 8;
+
+/// Writes all files of a run, the largest first. When one fails the first failure in the order of the files is told.
+fn write_all(store: &Store, folder: &Place, outputs: &[Output]) -> Result<(), Error> {
+    let mut order: Vec<&Output> = outputs.iter().collect();
+    order.sort_by_key(|output| std::cmp::Reverse(output.bytes.len()));
+    let next = AtomicUsize::new(0);
+    let write = || {
+        let mut failed = Vec::new();
+        while let Some(output) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if let Err(e) = write_checked(store, &folder.join(&output.name), &output.bytes) {
+                failed.push((output.name.as_str(), e));
+                break;
+            }
+        }
+        failed
+    };
+    let mut failed: Vec<(&str, Error)> = std::thread::scope(|scope| {
+        let writers: Vec<_> = (0..WRITERS.min(outputs.len())).map(|_| scope.spawn(write)).collect();
+        writers.into_iter().flat_map(|writer| writer.join().expect("a writer does not panic")).collect()
+    });
+    failed.sort_by_key(|(name, _)| *name);
+    failed.into_iter().next().map_or(Ok(()), |(_, e)| Err(e))
 }
 
 /// Writes a file and makes sure that what the store keeps is what was written.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil;
+use rayon::prelude::*;
 use tieout_kernel::calendar::Day;
 use tieout_kernel::code::{Code, Severity};
 use tieout_kernel::key::{KeyHasher, event_key};
@@ -26,7 +27,8 @@ use crate::normalise::decimal_text;
 use crate::publish::{self, Commit, Output, Published};
 use crate::reconcile::{self, Reconciled};
 use crate::report::schema::{
-    DIFFERENCES_FOR_PEOPLE, INPUTS, OPEN_ITEMS_FOR_PEOPLE, SETTLEMENTS_FOR_PEOPLE, WORKLIST_FOR_PEOPLE,
+    DIFFERENCES_FOR_PEOPLE, INPUTS, MATCHES, OPEN_ITEMS_FOR_PEOPLE, SETTLEMENTS_FOR_PEOPLE, SUMMARY_FOR_PEOPLE,
+    WORKLIST_FOR_PEOPLE,
 };
 use crate::report::summary::{self, Parts, Summary};
 use crate::report::tables::{self, Lines, Tables};
@@ -545,6 +547,20 @@ struct Made<'m, 'r> {
     date: civil::Date,
 }
 
+/// Files to be made, each by itself.
+enum Task<'t> {
+    /// A table for programs.
+    Csv(&'t Table),
+    /// The same, typed.
+    Parquet(&'t Table),
+    /// Some columns of a table for people.
+    ForPeople(&'t Table, &'t [&'t str]),
+    /// The worklist's lines.
+    Items,
+    /// The history.
+    History(&'t Lines),
+}
+
 impl Made<'_, '_> {
     fn outputs(&self, summary: &Summary, findings: &[Finding]) -> Result<Vec<Output>, Error> {
         let tables = Tables {
@@ -560,19 +576,42 @@ impl Made<'_, '_> {
         let numbered = tables::numbered(self.ids, self.reconciled);
         let differences = tables.differences(&numbered)?;
         let summary_table = summary.table()?;
-        let chinese = self.plan.language == Language::Chinese;
-        let mut outputs = Vec::new();
-        let summary_columns = [
-            "section", "source", "account", "currency", "label_en", "label_zh", "severity", "count", "amount",
-            "at_risk",
-        ];
-        outputs.push(for_people("differences", &differences, &DIFFERENCES_FOR_PEOPLE, chinese));
-        outputs.push(for_people("summary", &summary_table, &summary_columns, chinese));
         let settlements = settle::table(self.plan, &tables, self.ids, self.booked)?;
-        outputs.push(for_people("settlements", &settlements, &SETTLEMENTS_FOR_PEOPLE, chinese));
-        outputs.push(for_people("worklist", self.worklist, &WORKLIST_FOR_PEOPLE, chinese));
-        outputs.extend(lines_of_items(self.items));
-        let open_items = Leaving {
+        let open_items = self.leaving().table()?;
+        let remembers = self.plan.carry.history_days > 0;
+        let evidence = self.plan.evidence == Evidence::References;
+        let lines =
+            if remembers || evidence { Lines::of(self.night, self.scan, self.agreed)? } else { Lines::default() };
+        let matches = if evidence { tables.matches(self.agreed, &lines)? } else { Sheet::new(MATCHES).finish()? };
+        let (rejects, findings, inputs) = (tables.rejects()?, tables::findings(findings)?, self.inputs()?);
+        // The longest tasks first.
+        let mut tasks = vec![Task::Csv(&matches), Task::Parquet(&matches)];
+        tasks.extend(remembers.then_some(Task::History(&lines)));
+        let people: [(&Table, &[&str]); 5] = [
+            (self.worklist, &WORKLIST_FOR_PEOPLE),
+            (&open_items, &OPEN_ITEMS_FOR_PEOPLE),
+            (&differences, &DIFFERENCES_FOR_PEOPLE),
+            (&settlements, &SETTLEMENTS_FOR_PEOPLE),
+            (&summary_table, &SUMMARY_FOR_PEOPLE),
+        ];
+        tasks.extend(people.map(|(table, columns)| Task::ForPeople(table, columns)));
+        tasks.push(Task::Items);
+        for table in
+            [self.worklist, &open_items, &differences, &settlements, &rejects, &findings, &inputs, &summary_table]
+        {
+            tasks.extend([Task::Csv(table), Task::Parquet(table)]);
+        }
+        let done: Vec<Vec<Output>> = tasks.par_iter().with_max_len(1).map(|task| self.done(task)).collect();
+        let mut outputs: Vec<Output> = done.into_iter().flatten().collect();
+        let mut text = serde_json::to_vec_pretty(summary).expect("a summary is plain values");
+        text.push(b'\n');
+        outputs.push(Output { name: SUMMARY.to_owned(), bytes: text.into(), rows: None, for_people: true });
+        outputs.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(outputs)
+    }
+
+    fn leaving(&self) -> Leaving<'_, '_> {
+        Leaving {
             plan: self.plan,
             night: self.night,
             residue: self.residue,
@@ -580,49 +619,39 @@ impl Made<'_, '_> {
             ids: self.ids,
             first_seen: self.first_seen,
             day: self.day,
-        };
-        let open_items = open_items.table()?;
-        outputs.push(for_people("open_items", &open_items, &OPEN_ITEMS_FOR_PEOPLE, chinese));
-        let remembers = self.plan.carry.history_days > 0;
-        let lines = if remembers || self.plan.evidence == Evidence::References {
-            Lines::of(self.night, self.scan, self.agreed)?
-        } else {
-            Lines::default()
-        };
-        if remembers {
-            let ended = history::Ended {
-                night: self.night,
-                scan: self.scan,
-                agreed: self.agreed,
-                residue: self.residue,
-                reconciled: self.reconciled,
-                lines: &lines,
-            };
-            let bytes = ended.written();
-            outputs.push(Output { name: history::FILE.to_owned(), bytes, rows: None, for_people: false });
         }
-        let matches = match self.plan.evidence {
-            Evidence::References => tables.matches(self.agreed, &lines)?,
-            Evidence::None => Sheet::new(crate::report::schema::MATCHES).finish()?,
+    }
+
+    /// Makes the files of a task.
+    fn done(&self, task: &Task<'_>) -> Vec<Output> {
+        let chinese = self.plan.language == Language::Chinese;
+        let form = |table: &Table, form: &str, bytes| Output {
+            name: format!("{}.{form}", table.spec.name),
+            bytes,
+            rows: Some(table.rows),
+            for_people: false,
         };
-        for table in [
-            &differences,
-            &matches,
-            &settlements,
-            self.worklist,
-            &open_items,
-            &tables.rejects()?,
-            &tables::findings(findings)?,
-            &self.inputs()?,
-            &summary_table,
-        ] {
-            outputs.extend(both_forms(table));
+        match task {
+            Task::Csv(table) => vec![form(table, "csv", table.csv())],
+            Task::Parquet(table) => vec![form(table, "parquet", table.parquet())],
+            Task::ForPeople(table, columns) => {
+                let bytes = table.csv_for_people(columns, chinese);
+                vec![Output { for_people: true, ..form(table, "people.csv", bytes) }]
+            }
+            Task::Items => lines_of_items(self.items),
+            Task::History(lines) => {
+                let ended = history::Ended {
+                    night: self.night,
+                    scan: self.scan,
+                    agreed: self.agreed,
+                    residue: self.residue,
+                    reconciled: self.reconciled,
+                    lines,
+                };
+                let name = history::FILE.to_owned();
+                vec![Output { name, bytes: ended.written(), rows: None, for_people: false }]
+            }
         }
-        let mut text = serde_json::to_vec_pretty(summary).expect("a summary is plain values");
-        text.push(b'\n');
-        outputs.push(Output { name: SUMMARY.to_owned(), bytes: text.into(), rows: None, for_people: true });
-        outputs.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(outputs)
     }
 
     /// Every input with what it holds.
@@ -775,16 +804,4 @@ fn lines_of_items(items: &[Item]) -> Vec<Output> {
         for_people: false,
     };
     files.into_iter().map(output).collect()
-}
-
-fn for_people(name: &str, table: &Table, columns: &[&str], chinese: bool) -> Output {
-    let bytes = table.csv_for_people(columns, chinese);
-    Output { name: format!("{name}.people.csv"), bytes, rows: Some(table.rows), for_people: true }
-}
-
-fn both_forms(table: &Table) -> [Output; 2] {
-    let name = table.spec.name;
-    let output =
-        |form: &str, bytes| Output { name: format!("{name}.{form}"), bytes, rows: Some(table.rows), for_people: false };
-    [output("parquet", table.parquet()), output("csv", table.csv())]
 }

@@ -171,18 +171,19 @@ pub struct Scan {
 }
 
 impl Scan {
+    /// What a statement record is, as a number within its split.
+    #[must_use]
+    pub fn what_of(&self, place: u64) -> Option<u32> {
+        let split = self.rows.get(split_of(place))?;
+        Some(split.tags[split.position(row_of(place))?])
+    }
+
     /// What a statement record is and how much it moved.
     #[must_use]
     pub fn statement_row(&self, place: u64) -> Option<StatementRow<'_>> {
         let number = split_of(place);
         let split = self.rows.get(number)?;
-        let row = row_of(place);
-        // Most files have a record in every row.
-        let guess = row as usize;
-        let at = match split.rows.get(guess) {
-            Some(&found) if found == row => guess,
-            _ => split.rows.binary_search(&row).ok()?,
-        };
+        let at = split.position(row_of(place))?;
         let what = split.tags[at];
         let (tag, day) = split.whats[what as usize];
         Some(StatementRow {
@@ -194,6 +195,18 @@ impl Scan {
             key: split.keys.get(at).copied().unwrap_or(0),
             txn: split.txns.get(at).copied().unwrap_or(0),
         })
+    }
+}
+
+impl SplitRows {
+    /// Where a row is.
+    fn position(&self, row: u32) -> Option<usize> {
+        // Most files have a record in every row.
+        let guess = row as usize;
+        match self.rows.get(guess) {
+            Some(&found) if found == row => Some(guess),
+            _ => self.rows.binary_search(&row).ok(),
+        }
     }
 }
 

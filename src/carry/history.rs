@@ -48,8 +48,12 @@ use crate::store::Store;
 pub const FILE: &str = "history.parquet";
 /// Where the file's metadata holds the list of tags.
 const TAGS_KEY: &str = "tieout.tags";
-/// Rows of one batch of the file.
-const BATCH: usize = 1 << 18;
+/// Rows of one batch of the file as it is read, and of one task as it is written.
+const BATCH: usize = 1 << 17;
+/// Rows of a bucket that is sorted by itself.
+const BUCKET: usize = 1 << 13;
+/// Bytes of a page: whoever reads the file reads all of it.
+const PAGE: usize = 4 << 20;
 
 /// The hash of a provider's number.
 #[must_use]
@@ -84,19 +88,26 @@ struct Origins {
     night: Option<i32>,
 }
 
-/// A row that ended.
-#[derive(Clone, Copy, Debug)]
+/// A row that ended, in the order in which rows are written. What it lacks is a value that nothing has.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 struct Line {
     key: u128,
     txn: u64,
-    order: Option<u128>,
+    tag: u32,
+    day: i32,
     amount: i64,
-    day: Option<Day>,
-    closed_at: Option<i64>,
+    order: u128,
+    closed_at: i64,
     /// Lines of the ledger's and the statement's row; 0 without one.
     lines: [u32; 2],
-    tag: u32,
 }
+
+/// The order of what goes back to none.
+const NO_ORDER: u128 = 0;
+/// The day of a row without one.
+const NO_DAY: i32 = i32::MIN;
+/// When an order was closed that never was.
+const NEVER: i64 = i64::MIN;
 
 #[derive(Default)]
 struct Tags {
@@ -149,7 +160,7 @@ impl Ended<'_, '_> {
                 }
             }
         }
-        let (pairs, numbers) = self.pairs(&mut tags);
+        let numbers = self.tag_numbers(&mut tags);
         // Tags are numbered in the order of their texts, so that no order of input shows.
         let mut order: Vec<u32> = (0_u32..).take(tags.list.len()).collect();
         order.sort_by(|a, b| tags.list[*a as usize].cmp(&tags.list[*b as usize]));
@@ -158,69 +169,74 @@ impl Ended<'_, '_> {
             rank[*old as usize] = new;
         }
         tags.list.sort();
-        let by_key =
-            |line: &Line| (line.key, line.txn, rank[line.tag as usize], line.amount, line.day, line.order, line.lines);
-        lines.par_sort_unstable_by_key(by_key);
-        let count = lines.len() + pairs.len();
-        let mut slow = lines.into_iter().peekable();
-        let mut agreed = pairs.iter().filter_map(|pair| self.of_pair(pair, &numbers)).peekable();
-        let merged = std::iter::from_fn(|| {
-            let next = match (slow.peek(), agreed.peek()) {
-                (Some(one), Some(other)) if by_key(one) <= by_key(other) => slow.next(),
-                (_, Some(_)) => agreed.next(),
-                (_, None) => slow.next(),
-            };
-            next.map(|line| Line { tag: rank[line.tag as usize], ..line })
-        });
-        encoded(merged, count, &tags.list)
+        lines.iter_mut().for_each(|line| line.tag = rank[line.tag as usize]);
+        let of_pair = |pair| self.of_pair(pair, &numbers).map(|line| Line { tag: rank[line.tag as usize], ..line });
+        let parts: Vec<Vec<Line>> =
+            self.agreed.matches.par_chunks(BATCH).map(|part| part.iter().filter_map(of_pair).collect()).collect();
+        // By the highest bits of the key first: each bucket is then sorted within a cache.
+        let count = parts.iter().map(Vec::len).sum::<usize>() + lines.len();
+        let bits = (count / BUCKET + 1).next_power_of_two().trailing_zeros();
+        let mut buckets: Vec<Vec<Line>> = vec![Vec::new(); 1 << bits];
+        for line in parts.into_iter().flatten().chain(lines) {
+            let bucket = line.key.checked_shr(128 - bits).unwrap_or(0);
+            buckets[usize::try_from(bucket).unwrap_or(0)].push(line);
+        }
+        let batches: Vec<RecordBatch> = buckets
+            .into_par_iter()
+            .map(|mut bucket| {
+                bucket.sort_unstable();
+                batch(&bucket)
+            })
+            .collect();
+        encoded(&batches, &tags.list)
     }
 
-    /// Pairs of the fast path by key, and the numbers of their tags.
-    fn pairs(&self, tags: &mut Tags) -> (Vec<AgreedPair>, TagNumbers) {
+    /// The numbers of the tags of what agreed at first sight.
+    fn tag_numbers(&self, tags: &mut Tags) -> TagNumbers {
         let mut numbers = TagNumbers::new();
-        let mut pairs = Vec::with_capacity(self.agreed.matches.len());
         let mut last = None;
         for &(ledger, statement) in &self.agreed.matches {
-            let Some(row) = self.scan.statement_row(statement) else { continue };
-            pairs.push((row.key, ledger, statement));
-            let what = (row.split, row.what, self.night.splits[split_of(ledger)].0);
+            let Some(what) = self.scan.what_of(statement) else { continue };
+            let what = (split_of(statement), what, self.night.splits[split_of(ledger)].0);
             if last == Some(what) {
                 continue;
             }
             last = Some(what);
+            if numbers.contains_key(&what) {
+                continue;
+            }
+            let Some(row) = self.scan.statement_row(statement) else { continue };
             let origins = |place: u64| {
                 let file = self.night.file_of(place);
                 let source = self.night.policy.source(file.source).name.clone();
                 Some(Origins { source, file: file.open.name.clone(), night: None })
             };
-            numbers.entry(what).or_insert_with(|| {
-                tags.number(Tag {
-                    account: row.tag.account.clone(),
-                    ledger: origins(ledger),
-                    statement: origins(statement),
-                    kind: row.tag.kind.word().to_owned(),
-                    status: row.tag.status.word().to_owned(),
-                    direction: row.tag.direction.word().to_owned(),
-                    currency: row.tag.currency.code().to_owned(),
-                    exponent: row.tag.currency.exponent(),
-                    state: State::Matched.word().to_owned(),
-                })
+            let number = tags.number(Tag {
+                account: row.tag.account.clone(),
+                ledger: origins(ledger),
+                statement: origins(statement),
+                kind: row.tag.kind.word().to_owned(),
+                status: row.tag.status.word().to_owned(),
+                direction: row.tag.direction.word().to_owned(),
+                currency: row.tag.currency.code().to_owned(),
+                exponent: row.tag.currency.exponent(),
+                state: State::Matched.word().to_owned(),
             });
+            numbers.insert(what, number);
         }
-        pairs.par_sort_unstable();
-        (pairs, numbers)
+        numbers
     }
 
     /// A pair of the fast path: one row for both sides, which agree in everything it says.
-    fn of_pair(&self, &(key, ledger, statement): &AgreedPair, numbers: &TagNumbers) -> Option<Line> {
+    fn of_pair(&self, &(ledger, statement): &(u64, u64), numbers: &TagNumbers) -> Option<Line> {
         let row = self.scan.statement_row(statement)?;
         Some(Line {
-            key,
+            key: row.key,
             txn: row.txn,
-            order: self.agreed.orders.get(&statement).copied(),
+            order: self.agreed.orders.get(&statement).copied().unwrap_or(NO_ORDER),
             amount: row.amount.get(),
-            day: row.day,
-            closed_at: None,
+            day: row.day.map_or(NO_DAY, |day| day.0),
+            closed_at: NEVER,
             lines: [ledger, statement].map(|place| narrow(self.lines.line(self.night, place))),
             tag: *numbers.get(&(row.split, row.what, self.night.splits[split_of(ledger)].0))?,
         })
@@ -253,18 +269,19 @@ impl Ended<'_, '_> {
         Some(Line {
             key,
             txn: record.provider_txn_id.map_or(0, |number| txn_hash(self.night.seed, number)),
-            order: record.order_no.filter(|_| goes_back).map(|order| hasher.hash(KindClass::Payment, order)),
+            order: record
+                .order_no
+                .filter(|_| goes_back)
+                .map_or(NO_ORDER, |order| hasher.hash(KindClass::Payment, order)),
             amount: record.principal.get(),
-            day: record.business_date,
-            closed_at: record.closed_at.map(|instant| instant.0),
+            day: record.business_date.map_or(NO_DAY, |day| day.0),
+            closed_at: record.closed_at.map_or(NEVER, |instant| instant.0),
             lines: if of_ledger { [line, 0] } else { [0, line] },
             tag,
         })
     }
 }
 
-/// Key, ledger place and statement place of a pair that agreed.
-type AgreedPair = (u128, u64, u64);
 /// Numbers of tags by split and what of the statement, and file of the ledger.
 type TagNumbers = HashMap<(usize, u32, usize), u32>;
 
@@ -299,48 +316,55 @@ fn schema() -> Arc<Schema> {
     ]))
 }
 
+fn batch(lines: &[Line]) -> RecordBatch {
+    let ints = |of: fn(&Line) -> i64| -> ArrayRef { Arc::new(Int64Array::from_iter_values(lines.iter().map(of))) };
+    let orders = |of: fn((i64, i64)) -> i64| -> ArrayRef {
+        let half = |line: &Line| (line.order != NO_ORDER).then(|| of(halves(line.order)));
+        Arc::new(lines.iter().map(half).collect::<Int64Array>())
+    };
+    let columns: Vec<ArrayRef> = vec![
+        ints(|line| halves(line.key).0),
+        ints(|line| halves(line.key).1),
+        ints(|line| line.txn.cast_signed()),
+        orders(|(high, _)| high),
+        orders(|(_, low)| low),
+        ints(|line| line.amount),
+        Arc::new(lines.iter().map(|line| (line.day != NO_DAY).then_some(line.day)).collect::<Date32Array>()),
+        Arc::new(
+            lines
+                .iter()
+                .map(|line| (line.closed_at != NEVER).then_some(line.closed_at))
+                .collect::<TimestampMicrosecondArray>()
+                .with_timezone("UTC"),
+        ),
+        Arc::new(UInt32Array::from_iter_values(lines.iter().map(|line| line.lines[0]))),
+        Arc::new(UInt32Array::from_iter_values(lines.iter().map(|line| line.lines[1]))),
+        Arc::new(Int32Array::from_iter_values(lines.iter().map(|line| line.tag.cast_signed()))),
+    ];
+    RecordBatch::try_new(schema(), columns).expect("columns of one table have one length")
+}
+
 /// Hashes do not compress and nobody searches them by range: they are written as they are.
-fn encoded(lines: impl Iterator<Item = Line>, count: usize, tags: &[Tag]) -> Bytes {
+fn encoded(batches: &[RecordBatch], tags: &[Tag]) -> Bytes {
     let version = KeyValue::new(VERSION_KEY.to_owned(), format!("{}/{}", HISTORY.name, HISTORY.version));
     let listed = serde_json::to_string(tags).expect("tags are plain values");
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::UNCOMPRESSED)
         .set_statistics_enabled(EnabledStatistics::None)
-        .set_max_row_group_row_count(Some(BATCH))
+        .set_data_page_size_limit(PAGE)
         .set_key_value_metadata(Some(vec![version, KeyValue::new(TAGS_KEY.to_owned(), listed)]))
         .set_created_by(format!("tieout {}", env!("CARGO_PKG_VERSION")));
-    for name in
-        ["key_high", "key_low", "txn", "order_high", "order_low", "amount_minor", "ledger_line", "statement_line"]
-    {
+    let plain =
+        ["key_high", "key_low", "txn", "order_high", "order_low", "amount_minor", "ledger_line", "statement_line"];
+    for name in plain {
         properties = properties.set_column_dictionary_enabled(name.into(), false);
     }
-    let mut bytes = Vec::with_capacity(count * 36 + 4_096);
+    let count: usize = batches.iter().map(RecordBatch::num_rows).sum();
+    let mut bytes = Vec::with_capacity(count * 44 + 4_096);
     let mut writer = ArrowWriter::try_new(&mut bytes, schema(), Some(properties.build()))
         .expect("a schema of plain columns can be written");
-    let mut lines = lines.peekable();
-    while lines.peek().is_some() {
-        let part: Vec<Line> = lines.by_ref().take(BATCH).collect();
-        let ints = |of: fn(&Line) -> i64| -> ArrayRef { Arc::new(Int64Array::from_iter_values(part.iter().map(of))) };
-        let orders = |of: fn((i64, i64)) -> i64| -> ArrayRef {
-            Arc::new(part.iter().map(|line| line.order.map(|order| of(halves(order)))).collect::<Int64Array>())
-        };
-        let columns: Vec<ArrayRef> = vec![
-            ints(|line| halves(line.key).0),
-            ints(|line| halves(line.key).1),
-            ints(|line| line.txn.cast_signed()),
-            orders(|(high, _)| high),
-            orders(|(_, low)| low),
-            ints(|line| line.amount),
-            Arc::new(part.iter().map(|line| line.day.map(|day| day.0)).collect::<Date32Array>()),
-            Arc::new(
-                part.iter().map(|line| line.closed_at).collect::<TimestampMicrosecondArray>().with_timezone("UTC"),
-            ),
-            Arc::new(UInt32Array::from_iter_values(part.iter().map(|line| line.lines[0]))),
-            Arc::new(UInt32Array::from_iter_values(part.iter().map(|line| line.lines[1]))),
-            Arc::new(Int32Array::from_iter_values(part.iter().map(|line| line.tag.cast_signed()))),
-        ];
-        let batch = RecordBatch::try_new(schema(), columns).expect("columns of one table have one length");
-        writer.write(&batch).expect("writing to memory does not fail");
+    for batch in batches {
+        writer.write(batch).expect("writing to memory does not fail");
     }
     writer.close().expect("writing to memory does not fail");
     bytes.into()

@@ -421,6 +421,10 @@ pub const SUMMARY: TableSpec = TableSpec {
     },
 };
 
+/// Columns of the summary that people get, in their order.
+pub const SUMMARY_FOR_PEOPLE: [&str; 10] =
+    ["section", "source", "account", "currency", "label_en", "label_zh", "severity", "count", "amount", "at_risk"];
+
 /// All tables, in the order of the manifest.
 pub const ALL: [TableSpec; 10] =
     [DIFFERENCES, MATCHES, SETTLEMENTS, WORKLIST, OPEN_ITEMS, HISTORY, REJECTS, FINDINGS, INPUTS, SUMMARY];

@@ -1,6 +1,8 @@
 //! Tables as they are built and written: one list of columns serves Parquet, CSV and the schema.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use arrow_array::builder::{
@@ -16,6 +18,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
+use rayon::prelude::*;
 use tieout_kernel::calendar::Day;
 use tieout_kernel::currency::Currency;
 use tieout_kernel::money::Total;
@@ -342,27 +345,53 @@ impl Table {
     }
 
     fn write_csv(&self, headings: &[&str], columns: &[usize], for_people: bool) -> Bytes {
-        let mut bytes = if for_people { "\u{feff}".as_bytes().to_vec() } else { Vec::new() };
-        {
+        let mark = if for_people { "\u{feff}".as_bytes() } else { &[] };
+        let written = |write: &dyn Fn(&mut csv::Writer<Vec<u8>>)| -> Vec<u8> {
             let end = if for_people { csv::Terminator::CRLF } else { csv::Terminator::Any(b'\n') };
-            let mut writer = csv::WriterBuilder::new().terminator(end).from_writer(&mut bytes);
-            writer.write_record(headings).expect("writing to memory does not fail");
-            for batch in &self.batches {
-                for row in 0..batch.num_rows() {
-                    let cells = columns.iter().map(|&at| {
-                        let text = self.cell(batch, at, row).unwrap_or_default();
-                        match self.spec.columns[at].holds {
-                            Holds::Text if for_people => guarded(text),
-                            Holds::Decimal if for_people => without_idle_zeros(&text).to_owned(),
-                            _ => text,
+            let mut writer = csv::WriterBuilder::new().terminator(end).from_writer(Vec::new());
+            write(&mut writer);
+            writer.into_inner().expect("writing to memory does not fail")
+        };
+        let head = written(&|writer| writer.write_record(headings).expect("writing to memory does not fail"));
+        let parts: Vec<Vec<u8>> = self
+            .batches
+            .par_iter()
+            .map(|batch| {
+                written(&|writer| {
+                    let mut cell = String::new();
+                    for row in 0..batch.num_rows() {
+                        for &at in columns {
+                            cell.clear();
+                            self.put_cell(batch, at, row, &mut cell);
+                            let field = match self.spec.columns[at].holds {
+                                Holds::Text if for_people => Cow::Owned(guarded(std::mem::take(&mut cell))),
+                                Holds::Decimal if for_people => Cow::Borrowed(without_idle_zeros(&cell)),
+                                _ => Cow::Borrowed(cell.as_str()),
+                            };
+                            writer.write_field(field.as_bytes()).expect("writing to memory does not fail");
                         }
-                    });
-                    writer.write_record(cells).expect("writing to memory does not fail");
-                }
-            }
-            writer.flush().expect("writing to memory does not fail");
+                        writer.write_record(None::<&[u8]>).expect("writing to memory does not fail");
+                    }
+                })
+            })
+            .collect();
+        [&[mark, &head], &parts.iter().map(Vec::as_slice).collect::<Vec<_>>()[..]].concat().concat().into()
+    }
+
+    /// Adds a cell's text; nothing for nothing.
+    fn put_cell(&self, batch: &RecordBatch, column: usize, row: usize, text: &mut String) {
+        let array = batch.column(column);
+        if array.is_null(row) {
+            return;
         }
-        bytes.into()
+        match self.spec.columns[column].holds {
+            Holds::Text => text.push_str(array.as_string::<i32>().value(row)),
+            Holds::Integer => write!(text, "{}", array.as_primitive::<Int64Type>().value(row))
+                .expect("writing to memory does not fail"),
+            Holds::Decimal | Holds::Date | Holds::Instant | Holds::Boolean => {
+                text.push_str(&self.cell(batch, column, row).unwrap_or_default());
+            }
+        }
     }
 
     /// A cell as text; `None` for nothing.

@@ -16,6 +16,7 @@ mod target;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil;
+use rayon::prelude::*;
 use tieout_kernel::action::{Place, Step, Verb, steps};
 use tieout_kernel::calendar::Day;
 use tieout_kernel::code::{Code, Severity};
@@ -73,18 +74,20 @@ impl Wanted<'_, '_> {
     /// Tonight's items: what is wanted, against what was issued before.
     #[must_use]
     pub fn items(&self, mut register: Register) -> Vec<Item> {
-        let mut items = Vec::new();
-        for (id, at) in self.ids {
-            if let Outcome::Difference(difference) = &self.reconciled.outcomes[*at]
-                && !difference.is_settled()
-            {
-                let why = self.distrust(difference);
-                items.extend(self.of_difference(id, difference).into_iter().map(|item| match &why {
-                    Some(why) => Item { state: State::Withheld, reason: Some(why.clone()), ..item },
-                    None => item,
-                }));
+        let of_difference = |(id, at): &(String, usize)| -> Vec<Item> {
+            let Outcome::Difference(difference) = &self.reconciled.outcomes[*at] else { return Vec::new() };
+            if difference.is_settled() {
+                return Vec::new();
             }
-        }
+            let mut items = self.of_difference(id, difference);
+            if let Some(why) = self.distrust(difference) {
+                for item in &mut items {
+                    (item.state, item.reason) = (State::Withheld, Some(why.clone()));
+                }
+            }
+            items
+        };
+        let mut items: Vec<Item> = self.ids.par_iter().flat_map_iter(of_difference).collect();
         let mut seen = BTreeSet::new();
         items.retain(|item| seen.insert(item.key.clone()));
         for item in &mut items {
