@@ -73,5 +73,6 @@ pub mod run;
 pub mod settle;
 pub mod sniff;
 pub mod store;
+pub mod verify;
 pub mod weigh;
 pub mod worklist;

@@ -125,6 +125,13 @@ pub(crate) fn read_of(
     checked(store, &dated.join(&format!("run={run_id}")).join(name), hash)
 }
 
+/// The names of the files of a committed run.
+pub fn names(store: &Store, plan: &Plan, date: civil::Date, commit: &Commit) -> Result<Vec<String>, Error> {
+    let manifest: serde_json::Value = read_manifest(store, plan, date, commit)?;
+    let outputs = manifest["outputs"].as_array().into_iter().flatten();
+    Ok(outputs.filter_map(|output| output["name"].as_str().map(str::to_owned)).collect())
+}
+
 /// The manifest of a committed run, held against the commit.
 pub fn read_manifest<T: serde::de::DeserializeOwned>(
     store: &Store,

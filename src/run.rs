@@ -35,6 +35,7 @@ use crate::report::tables::{self, Lines, Tables};
 use crate::report::{Sheet, Table};
 use crate::settle::{self, Booked};
 use crate::store::{self, Store, sha256};
+use crate::verify;
 use crate::weigh::{self, RateFile};
 use crate::worklist::{self, Item, Register};
 
@@ -156,6 +157,8 @@ pub fn run(store: &Store, plan: &Plan, date: civil::Date, options: &Options) -> 
     for input in &intake.inputs {
         store.still_the_same(&input.pinned)?;
     }
+    // What is written is read back and must be these bytes.
+    verify::check(&outputs.iter().map(|output| (output.name.clone(), output.bytes.clone())).collect())?;
     let exit_code = exit_code(plan, &summary, &blocked);
     if options.dry_run {
         return Ok(Finished { summary, published: None, exit_code });

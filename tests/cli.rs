@@ -150,6 +150,8 @@ fn a_sensor_waits_with_its_own_code_until_the_inputs_are_there() {
     assert_eq!(far.status.code(), Some(75));
     assert!(stdout(&far).starts_with("not yet: source `ledger` has no file yet"), "{}", stdout(&far));
     // Long past its deadline a statement is missing: a run would say so, and waiting would not help.
+    let text = std::fs::read_to_string(&job).unwrap();
+    std::fs::write(&job, text.replace("starts = \"", "starts = \"2026-10-20\" # ")).unwrap();
     let late = ready("2026-10-20");
     assert_eq!(late.status.code(), Some(0));
     assert!(stderr(&late).contains("STATEMENT_MISSING alipay"), "{}", stderr(&late));
@@ -391,4 +393,37 @@ fn compare_names_a_column_that_is_not_there_and_the_likely_one() {
     assert_eq!(output.status.code(), Some(2));
     let said = stderr(&output);
     assert!(said.contains("s.csv has no column `order_no`") && said.contains("order_number"), "{said}");
+}
+
+#[test]
+fn a_date_on_which_the_job_does_not_run_is_skipped() {
+    let workspace = Workspace::new();
+    let folder = project("tests/nights/money_that_turns_up_two_nights_late");
+    let job = workspace.write("job.toml", std::fs::read(folder.join("job.toml")).unwrap());
+    let job = job.to_str().unwrap();
+    for (step, date) in [
+        ("1_2026-11-18", "2026-11-18"),
+        ("2_2026-11-19", "2026-11-19"),
+        ("3_2026-11-20", "2026-11-20"),
+        ("4_2026-11-23", "2026-11-23"),
+    ] {
+        for name in ["ledger.csv", "psp.csv"] {
+            workspace.write(&format!("in/{date}/{name}"), std::fs::read(folder.join(step).join(name)).unwrap());
+        }
+    }
+    let refused = output(&["run", job, "--date", "2026-11-21"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(stderr(&refused).contains("2026-11-21 is no business day"), "{}", stderr(&refused));
+    assert_eq!(output(&["run", job, "--date", "2026-11-21", "--skip-empty"]).status.code(), Some(99));
+    // A range leaves weekends out.
+    let range = output(&["run", job, "--from", "2026-11-18", "--to", "2026-11-23", "--json"]);
+    assert_eq!(range.status.code(), Some(10), "{}", stderr(&range));
+    assert_eq!(output(&["ready", job, "--date", "2026-11-24"]).status.code(), Some(75));
+    for name in ["ledger.csv", "psp.csv"] {
+        workspace
+            .write(&format!("in/2026-11-26/{name}"), std::fs::read(folder.join("1_2026-11-18").join(name)).unwrap());
+    }
+    let late = output(&["ready", job, "--date", "2026-11-26"]);
+    assert_eq!(late.status.code(), Some(75));
+    assert!(stdout(&late).contains("nothing for 2026-11-25, the day before"), "{}", stdout(&late));
 }

@@ -18,3 +18,4 @@ mod publishing;
 mod sample;
 mod simulator;
 mod support;
+mod verify;

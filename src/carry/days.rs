@@ -73,6 +73,12 @@ struct Manifest {
     withheld: Vec<Withheld>,
 }
 
+/// Whether the job runs on a date.
+#[must_use]
+pub fn runs_on(plan: &Plan, date: civil::Date) -> bool {
+    !plan.carry.business_days_only || plan.calendar.is_business_day(day_of(date))
+}
+
 /// The date whose run comes before that of `date`.
 #[must_use]
 pub fn before(plan: &Plan, date: civil::Date) -> Option<civil::Date> {
@@ -105,7 +111,7 @@ pub fn chain(store: &Store, plan: &Plan, date: civil::Date, start_fresh: bool) -
     if start_fresh || plan.carry.starts == Some(date) {
         return Ok(Chain::default());
     }
-    let job = plan.file.file_name().map_or_else(|| plan.job.clone(), |name| name.to_string_lossy().into_owned());
+    let job = job_name(plan);
     let Some(before) = before(plan, date) else { return Ok(Chain::default()) };
     let Some((commit, _)) = publish::current(store, plan, before)? else {
         let what = format!("job {} has published nothing for {before}, the day before {date}", plan.job);
@@ -121,16 +127,7 @@ pub fn chain(store: &Store, plan: &Plan, date: civil::Date, start_fresh: bool) -
         return Err(Error::NotThereYet(Complaint::new(what).hint(hint)));
     };
     let manifest: Manifest = publish::read_manifest(store, plan, before, &commit)?;
-    for link in &manifest.chain {
-        let current = publish::current(store, plan, link.date)?;
-        // A day whose results were removed can no longer change.
-        if current.is_some_and(|(current, _)| current.manifest_sha256 != link.manifest_sha256) {
-            let next = after(plan, link.date).unwrap_or(link.date);
-            let what = format!("{} was published again after {next} had been made of it", link.date);
-            let hint = format!("tieout run {job} --from {next} --to {date}");
-            return Err(Error::NotThereYet(Complaint::new(what).hint(hint)));
-        }
-    }
+    stands(store, plan, &manifest.chain, date)?;
     let own = Link { date: before, run_id: commit.run_id.clone(), manifest_sha256: commit.manifest_sha256.clone() };
     let mut links = vec![own];
     links.extend(manifest.chain);
@@ -141,6 +138,32 @@ pub fn chain(store: &Store, plan: &Plan, date: civil::Date, start_fresh: bool) -
     let mut withheld = manifest.withheld;
     withheld.retain(|day| days_between(day.date, date) <= keep_open);
     Ok(Chain { links, commit: Some(commit), incomplete: manifest.incomplete, withheld })
+}
+
+/// Whether the days that a commit was made of are still what they were; gives how many there are.
+pub fn verified(store: &Store, plan: &Plan, date: civil::Date, commit: &Commit) -> Result<usize, Error> {
+    let manifest: Manifest = publish::read_manifest(store, plan, date, commit)?;
+    stands(store, plan, &manifest.chain, date)?;
+    Ok(manifest.chain.len())
+}
+
+fn stands(store: &Store, plan: &Plan, chain: &[Link], date: civil::Date) -> Result<(), Error> {
+    for link in chain {
+        let current = publish::current(store, plan, link.date)?;
+        // A day whose results were removed can no longer change.
+        if current.is_some_and(|(current, _)| current.manifest_sha256 != link.manifest_sha256) {
+            let next = after(plan, link.date).unwrap_or(link.date);
+            let what = format!("{} was published again after {next} had been made of it", link.date);
+            let hint = format!("tieout run {} --from {next} --to {date}", job_name(plan));
+            return Err(Error::NotThereYet(Complaint::new(what).hint(hint)));
+        }
+    }
+    Ok(())
+}
+
+/// The job file as people call it.
+fn job_name(plan: &Plan) -> String {
+    plan.file.file_name().map_or_else(|| plan.job.clone(), |name| name.to_string_lossy().into_owned())
 }
 
 /// Calendar days from one date to a later one.

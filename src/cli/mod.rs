@@ -9,6 +9,7 @@ mod run;
 mod schema;
 mod show;
 mod sniff;
+mod verify;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -34,7 +35,7 @@ const INPUTS_INVALID: u8 = 21;
     after_help = "Exit codes: 0 done, nothing needs a person · 2 usage or job file · 10 published, differences need people · \
                   20 inputs not there yet · 21 inputs invalid, see findings · 22 inputs changed while read · 30 another run \
                   won · 40 store unavailable · 41 access refused · 42 commit unknown · 50 a limit was reached · 70 a proof failed · \
-                  75 not ready yet",
+                  75 not ready yet · 99 nothing to do on this date, with --skip-empty",
     max_term_width = 110
 )]
 struct Arguments {
@@ -58,6 +59,8 @@ enum Command {
     Formats(formats::Arguments),
     /// Show what a date published: the first page, or differences by code, tier, source and condition
     Show(show::Arguments),
+    /// Check what a date published: checksums, totals, that its tables agree, and the days it stands on
+    Verify(verify::Arguments),
     /// Describe the published tables: columns, types and meanings
     Schema(schema::Arguments),
     /// Print a completion script for a shell
@@ -93,6 +96,7 @@ impl Command {
             Self::Ready(arguments) => arguments.run(),
             Self::Show(arguments) => arguments.run(),
             Self::Schema(arguments) => arguments.run(),
+            Self::Verify(arguments) => arguments.run(),
             Self::Check(arguments) => arguments.run(),
             Self::Sniff(arguments) => arguments.run(),
             Self::Compare(arguments) => arguments.run(),

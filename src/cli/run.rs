@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use jiff::civil;
 
 use super::{console, date_of, store, use_threads};
+use crate::carry::days;
 use crate::error::Error;
 use crate::job::{self, Language};
 use crate::publish::Published;
@@ -30,6 +31,9 @@ pub struct Arguments {
     /// Begin with this date, without the pool and the history of the day before
     #[arg(long)]
     start_fresh: bool,
+    /// End with exit code 99 on a date on which the job does not run
+    #[arg(long)]
+    skip_empty: bool,
     /// Compute and show everything, publish nothing
     #[arg(long)]
     dry_run: bool,
@@ -114,9 +118,30 @@ impl Arguments {
     fn one(&self, store: &Store, job: &Path, date: civil::Date, is_first: bool) -> Told {
         let start_fresh = self.start_fresh && is_first;
         let options = Options { dry_run: self.dry_run, now: jiff::Timestamp::now(), start_fresh };
-        let finished = job::load(job).and_then(|plan| Ok((run(store, &plan, date, &options)?, plan.language)));
+        let finished = job::load(job).and_then(|plan| {
+            if days::runs_on(&plan, date) {
+                return Ok(Some((run(store, &plan, date, &options)?, plan.language)));
+            }
+            if self.skip_empty || self.from.is_some() {
+                return Ok(None);
+            }
+            let what = format!("{date} is no business day, and job {} runs on business days", plan.job);
+            Err(Error::usage(what, "--skip-empty ends with exit code 99 on such a date"))
+        });
         match finished {
-            Ok((finished, language)) => {
+            Ok(None) => {
+                console::note(&format!("nothing to do on {date}: no business day"));
+                let exit_code = if self.skip_empty { SKIPPED } else { 0 };
+                let line = serde_json::json!({
+                    "schema": RUN_SCHEMA,
+                    "job": job.display().to_string(),
+                    "date": date.to_string(),
+                    "exit_code": exit_code,
+                    "skipped": true,
+                });
+                Told { line, exit_code }
+            }
+            Ok(Some((finished, language))) => {
                 if !(self.quiet && finished.exit_code == 0) {
                     self.show(&finished, language);
                 }
@@ -147,6 +172,8 @@ impl Arguments {
     }
 }
 
+/// Exit code of a date on which the job does not run.
+const SKIPPED: u8 = 99;
 const RUN_SCHEMA: &str = "tieout.run/1";
 
 /// A run in one line of at most 4 KB: the codes with the mildest tiers are left off first.
@@ -244,6 +271,10 @@ fn text_of(value: &serde_json::Value) -> &str {
 fn most_serious(codes: impl Iterator<Item = u8>) -> u8 {
     const ORDER: [u8; 11] = [70, 42, 50, 41, 40, 22, 2, 21, 20, 30, 10];
     let codes: Vec<u8> = codes.collect();
+    // Skipped is what all were, or nothing worth saying of the others.
+    if !codes.is_empty() && codes.iter().all(|code| *code == SKIPPED) {
+        return SKIPPED;
+    }
     ORDER.into_iter().find(|code| codes.contains(code)).unwrap_or(0)
 }
 

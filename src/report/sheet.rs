@@ -245,6 +245,19 @@ impl Sheet {
         self
     }
 
+    /// A cell as [`Cells::json`] gives it.
+    pub fn json(&mut self, cell: &serde_json::Value) {
+        let (text, number) = (cell.as_str(), cell.as_i64());
+        match self.next() {
+            Builder::Text(builder) => builder.append_option(text),
+            Builder::Integer(builder) => builder.append_option(number),
+            Builder::Decimal(builder) => builder.append_option(number.map(i128::from)),
+            Builder::Date(builder) => builder.append_option(number.and_then(|day| i32::try_from(day).ok())),
+            Builder::Instant(builder) => builder.append_option(number),
+            Builder::Boolean(builder) => builder.append_option(cell.as_bool()),
+        }
+    }
+
     /// Ends a row; every column must have its cell.
     pub fn end_row(&mut self) {
         assert_eq!(self.at, self.builders.len(), "a row of {} lacks cells", self.spec.name);
@@ -503,6 +516,20 @@ impl<'t> Cells<'t> {
     #[must_use]
     pub fn truth(&self, name: &str) -> Option<bool> {
         self.array(name).map(|array| array.as_boolean().value(self.row))
+    }
+
+    /// A cell of any column: days and moments as numbers, decimals as units of their last place.
+    #[must_use]
+    pub fn json(&self, name: &str) -> serde_json::Value {
+        let Some(array) = self.array(name) else { return serde_json::Value::Null };
+        match array.data_type() {
+            DataType::Utf8 => self.text(name).into(),
+            DataType::Int64 => self.integer(name).into(),
+            DataType::Date32 => self.date(name).map(|day| day.0).into(),
+            DataType::Timestamp(..) => self.instant(name).map(|instant| instant.0).into(),
+            DataType::Boolean => self.truth(name).into(),
+            _ => i64::try_from(array.as_primitive::<Decimal128Type>().value(self.row)).ok().into(),
+        }
     }
 }
 

@@ -1,0 +1,47 @@
+//! `tieout verify`
+
+use std::path::PathBuf;
+
+use super::{DONE, console, date_of, store};
+use crate::carry::days;
+use crate::error::{Complaint, Error};
+use crate::job;
+use crate::publish;
+use crate::verify::{Files, check};
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The job file
+    #[arg(value_name = "JOB")]
+    job: PathBuf,
+    /// The business date, such as 2026-11-20
+    #[arg(long, value_name = "DATE")]
+    date: String,
+}
+
+impl Arguments {
+    pub fn run(self) -> Result<u8, Error> {
+        let plan = job::load(&self.job)?;
+        let date = date_of("--date", &self.date)?;
+        let store = store()?;
+        let Some((commit, _)) = publish::current(&store, &plan, date)? else {
+            let what = format!("job {} has published nothing for {date}", plan.job);
+            return Err(Error::NotThereYet(Complaint::new(what).hint("tieout run it first")));
+        };
+        let names = publish::names(&store, &plan, date, &commit)?;
+        let mut files = Files::new();
+        for name in &names {
+            files.insert(name.clone(), publish::read_published(&store, &plan, date, &commit, name)?);
+        }
+        check(&files)?;
+        let links = days::verified(&store, &plan, date, &commit)?;
+        console::out(&format!(
+            "{} {date}: commit {} holds; {} files are what was committed, their tables agree, {links} days before it \
+             are what it was made of\n",
+            plan.job,
+            commit.number,
+            names.len()
+        ));
+        Ok(DONE)
+    }
+}
