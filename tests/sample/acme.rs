@@ -84,8 +84,14 @@ impl Acme {
     }
 
     fn note(&mut self, what: &'static str, code: &str, number: &str, story: &str) {
-        let planted =
-            Planted { job: "acme", what, code: code.to_owned(), number: number.to_owned(), story: story.to_owned() };
+        let planted = Planted {
+            date: DATE,
+            job: "acme",
+            what,
+            code: code.to_owned(),
+            number: number.to_owned(),
+            story: story.to_owned(),
+        };
         self.planted.push(planted);
     }
 
@@ -155,6 +161,7 @@ impl Acme {
     /// What was planted, with the number of records by state.
     pub fn planted(&self) -> Vec<Planted> {
         let ends = self.ends.iter().filter(|(_, count)| **count > 0).map(|((book, state), count)| Planted {
+            date: DATE,
             job: "acme",
             what: "records",
             code: format!("{book} {state}"),

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use crate::support::bills::{AlipayRow, WechatRow};
 
-/// The business day of the sample.
+/// The first business day of the sample, a Friday.
 pub const DATE: &str = "2026-11-20";
+/// The days after it; the shop sells at weekends, too.
+pub const NEXT: &str = "2026-11-21";
+pub const LAST: &str = "2026-11-22";
 /// The shop's Alipay partner id.
 pub const ALIPAY: &str = "2088521900345672";
 /// The shop's WeChat Pay merchant number.
@@ -29,9 +32,10 @@ pub struct LedgerRow {
     pub provider_txn_id: Option<String>,
 }
 
-/// Something that was put in on purpose: `what` is `difference`, `records`, `finding` or `reject`.
+/// Something that was put in on purpose: `what` is `difference`, `closed`, `records`, `finding` or `reject`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Planted {
+    pub date: &'static str,
     pub job: &'static str,
     pub what: &'static str,
     pub code: String,
@@ -40,9 +44,9 @@ pub struct Planted {
     pub story: String,
 }
 
-/// Both books of the shop, growing.
-#[derive(Default)]
+/// Both books of the shop on one day, growing.
 pub struct Books {
+    pub date: &'static str,
     pub alipay: Vec<AlipayRow>,
     pub wechat: Vec<WechatRow>,
     pub ledger: Vec<LedgerRow>,
@@ -57,15 +61,32 @@ pub fn fee_of(amount: i64) -> i64 {
 }
 
 impl Books {
+    /// Empty books.
+    pub fn on(date: &'static str) -> Self {
+        let ends = BTreeMap::new();
+        Self { date, alipay: Vec::new(), wechat: Vec::new(), ledger: Vec::new(), planted: Vec::new(), ends, serial: 0 }
+    }
+
+    /// The day as numbers have it.
+    fn compact(&self) -> String {
+        self.date.replace('-', "")
+    }
+
     fn next(&mut self) -> u64 {
         self.serial += 1;
         self.serial
     }
 
+    /// WeChat counts on from day to day; the first of the sample begins at nothing.
+    fn wechat_serial(&self, number: u64) -> u64 {
+        let day: u64 = self.date[8..].parse().unwrap();
+        (day - 20) * 1_000_000 + number
+    }
+
     /// A time of the day; each one is a few minutes after the one before.
     pub fn time(&mut self) -> String {
         let minutes = 8 * 60 + self.serial * 5;
-        format!("{DATE} {:02}:{:02}:{:02}", minutes / 60, minutes % 60, (self.serial * 7) % 60)
+        format!("{} {:02}:{:02}:{:02}", self.date, minutes / 60, minutes % 60, (self.serial * 7) % 60)
     }
 
     /// Notes where records end: ledger or statement, state, how many.
@@ -96,6 +117,7 @@ impl Books {
     /// Notes anything else.
     pub fn plant(&mut self, what: &'static str, code: &str, number: &str, story: &str) {
         self.planted.push(Planted {
+            date: self.date,
             job: "shop",
             what,
             code: code.to_owned(),
@@ -107,6 +129,7 @@ impl Books {
     /// What was planted, with the number of records by state.
     pub fn planted(&self) -> Vec<Planted> {
         let ends = self.ends.iter().filter(|(_, count)| **count > 0).map(|((book, state), count)| Planted {
+            date: self.date,
             job: "shop",
             what: "records",
             code: format!("{book} {state}"),
@@ -120,9 +143,14 @@ impl Books {
     pub fn alipay_order(&mut self, amount: i64) -> (AlipayRow, LedgerRow) {
         let number = self.next();
         let time = self.time();
-        let order = format!("SR20261120A{number:05}");
-        let mut row =
-            AlipayRow::payment(&format!("20261120220014588605{number:08}"), &order, &time, amount, fee_of(amount));
+        let order = format!("SR{}A{number:05}", self.compact());
+        let mut row = AlipayRow::payment(
+            &format!("{}220014588605{number:08}", self.compact()),
+            &order,
+            &time,
+            amount,
+            fee_of(amount),
+        );
         let name = ["明", "芳", "伟", "静", "磊"][usize::try_from(number % 5).unwrap()];
         row.buyer = format!("*{name}(139****{:04})", 1_000 + number);
         let booking = LedgerRow {
@@ -147,9 +175,14 @@ impl Books {
     pub fn wechat_order(&mut self, amount: i64) -> (WechatRow, LedgerRow) {
         let number = self.next();
         let time = self.time();
-        let order = format!("SR20261120W{number:05}");
-        let mut row =
-            WechatRow::payment(&format!("42000020262026112{number:011}"), &order, &time, amount, fee_of(amount));
+        let order = format!("SR{}W{number:05}", self.compact());
+        let mut row = WechatRow::payment(
+            &format!("42000020262026112{:011}", self.wechat_serial(number)),
+            &order,
+            &time,
+            amount,
+            fee_of(amount),
+        );
         row.openid = format!("oUpF8uMuAJO_M2pxb1Q9zNj{number:05}");
         let booking = LedgerRow {
             txn_no: Some(order.clone()),
@@ -173,7 +206,7 @@ impl Books {
     pub fn alipay_refund(&mut self, payment: &AlipayRow, amount: i64) -> (AlipayRow, LedgerRow) {
         let number = self.next();
         let time = self.time();
-        let refund_no = format!("RF20261120A{number:05}");
+        let refund_no = format!("RF{}A{number:05}", self.compact());
         let row = AlipayRow::refund(payment, &refund_no, &time, amount, fee_of(amount));
         let booking = refund_booking(&refund_no, &row.order_no, "alipay_main", "ALIPAY", &row.buyer, &time, amount);
         (row, booking)
@@ -183,8 +216,8 @@ impl Books {
     pub fn wechat_refund(&mut self, payment: &WechatRow, amount: i64) -> (WechatRow, LedgerRow) {
         let number = self.next();
         let time = self.time();
-        let refund_no = format!("RF20261120W{number:05}");
-        let refund_id = format!("50300520262026112{number:011}");
+        let refund_no = format!("RF{}W{number:05}", self.compact());
+        let refund_id = format!("50300520262026112{:011}", self.wechat_serial(number));
         let row = WechatRow::refund(payment, &refund_id, &refund_no, &time, amount, fee_of(amount));
         let booking = refund_booking(&refund_no, &row.order_no, "wechat_main", "JSAPI", &row.openid, &time, amount);
         (row, booking)

@@ -1,4 +1,4 @@
-//! The day that the README runs: its generator, and proof that the result is what was planted.
+//! The days that the README runs: their generator, and proof that the result is what was planted.
 //!
 //! `UPDATE=1 cargo test sample` writes `sample_data/` again.
 
@@ -17,22 +17,33 @@ use tieout_kernel::code::Code;
 
 use crate::support::bills::{WECHAT_ALL, alipay_zip, wechat_trade};
 use crate::support::{Workspace, project, run_job, updating};
-use books::{ALIPAY, Books, DATE, LedgerRow, Planted, WECHAT};
+use books::{ALIPAY, Books, DATE, LAST, LedgerRow, NEXT, Planted, WECHAT};
 
 /// Every file of the sample by its name below `sample_data/`.
 fn files() -> BTreeMap<String, Vec<u8>> {
-    let (shop, acme) = (shop::day(), acme::day());
-    let day = |name: &str| format!("{DATE}/{name}");
-    let compact = DATE.replace('-', "");
-    BTreeMap::from([
-        (day(&format!("{ALIPAY}0156_{compact}.csv.zip")), alipay_zip(ALIPAY, DATE, &shop.alipay)),
-        (day(&format!("{WECHAT}All{DATE}.csv")), wechat_trade(WECHAT, WECHAT_ALL, &shop.wechat).into_bytes()),
-        (day("ledger.parquet"), ledger_parquet(&shop.ledger)),
-        (day("ledger.manifest.json"), manifest(&shop)),
-        (day("acme_statement.csv"), acme.statement()),
-        (day("acme_ledger.csv"), acme.ledger()),
-        ("planted.csv".to_owned(), planted_csv(&[shop.planted(), acme.planted()].concat())),
-    ])
+    let first = shop::day();
+    let days = [shop::second_day(&first), shop::third_day(&first)];
+    let acme = acme::day();
+    let mut files = BTreeMap::from([
+        (format!("{DATE}/acme_statement.csv"), acme.statement()),
+        (format!("{DATE}/acme_ledger.csv"), acme.ledger()),
+    ]);
+    let mut planted = acme.planted();
+    for shop in std::iter::once(&first).chain(&days) {
+        let date = shop.date;
+        let compact = date.replace('-', "");
+        files.extend([
+            (format!("{date}/{ALIPAY}0156_{compact}.csv.zip"), alipay_zip(ALIPAY, date, &shop.alipay)),
+            (format!("{date}/{WECHAT}All{date}.csv"), wechat_trade(WECHAT, WECHAT_ALL, &shop.wechat).into_bytes()),
+            (format!("{date}/ledger.parquet"), ledger_parquet(&shop.ledger)),
+            (format!("{date}/ledger.manifest.json"), manifest(shop)),
+        ]);
+        // Only the first night is told record by record; the others also carry what it left.
+        let told = shop.planted().into_iter().filter(|one| date == DATE || one.what != "records");
+        planted.extend(told);
+    }
+    files.insert("planted.csv".to_owned(), planted_csv(&planted));
+    files
 }
 
 fn ledger_parquet(rows: &[LedgerRow]) -> Vec<u8> {
@@ -84,15 +95,17 @@ fn manifest(shop: &Books) -> Vec<u8> {
     for row in shop.ledger.iter().filter(|row| row.currency != "RMB") {
         *sums.entry(row.currency).or_default() += row.amount_fen;
     }
-    let watermark = format!("{}T00:10:00+08:00", crate::support::bills::next_day(DATE));
+    let watermark = format!("{}T00:10:00+08:00", crate::support::bills::next_day(shop.date));
     let value = serde_json::json!({"rows": shop.ledger.len(), "amount_minor": sums, "watermark": watermark});
     format!("{}\n", serde_json::to_string_pretty(&value).unwrap()).into_bytes()
 }
 
 fn planted_csv(planted: &[Planted]) -> Vec<u8> {
-    let mut lines = vec!["job,what,code,number,story".to_owned()];
+    let mut lines = vec!["date,job,what,code,number,story".to_owned()];
     lines.extend(
-        planted.iter().map(|one| format!("{},{},{},{},\"{}\"", one.job, one.what, one.code, one.number, one.story)),
+        planted
+            .iter()
+            .map(|one| format!("{},{},{},{},{},\"{}\"", one.date, one.job, one.what, one.code, one.number, one.story)),
     );
     (lines.join("\n") + "\n").into_bytes()
 }
@@ -100,13 +113,13 @@ fn planted_csv(planted: &[Planted]) -> Vec<u8> {
 /// What a run found, in the terms of the list of what was planted, without its stories.
 type Found = BTreeMap<(String, String, String), u64>;
 
-fn planted_of(job: &str, what: &[&str]) -> Found {
+fn planted_of(job: &str, date: &str, what: &[&str]) -> Found {
     let text = std::fs::read_to_string(project("sample_data/planted.csv")).unwrap();
     let mut found = Found::new();
     for line in text.lines().skip(1) {
-        let cells: Vec<&str> = line.splitn(5, ',').collect();
-        if cells[0] == job && what.contains(&cells[1]) {
-            *found.entry((cells[1].to_owned(), cells[2].to_owned(), cells[3].to_owned())).or_default() += 1;
+        let cells: Vec<&str> = line.splitn(6, ',').collect();
+        if cells[0] == date && cells[1] == job && what.contains(&cells[2]) {
+            *found.entry((cells[2].to_owned(), cells[3].to_owned(), cells[4].to_owned())).or_default() += 1;
         }
     }
     found
@@ -153,10 +166,64 @@ fn each_job_finds_exactly_what_is_planted() {
         let workspace = Workspace::of_project();
         assert_eq!(run_job(&workspace.job(job), DATE), exit_code, "{job}");
         let all = ["difference", "finding", "reject", "records"];
-        let (planted, found) = (planted_of(job, &all), found_by(job, &workspace));
+        let (planted, found) = (planted_of(job, DATE, &all), found_by(job, &workspace));
         let missed: Vec<_> = planted.iter().filter(|(key, count)| found.get(*key) != Some(count)).collect();
         let surplus: Vec<_> = found.iter().filter(|(key, count)| planted.get(*key) != Some(count)).collect();
         assert!(missed.is_empty() && surplus.is_empty(), "{job}\nmissed {missed:#?}\nsurplus {surplus:#?}");
+    }
+}
+
+/// What a following day brings: new differences, those that it closes, late matches, findings and rejects.
+fn news_of(workspace: &Workspace, before: &str, date: &str) -> Found {
+    let (yesterday, today) = (workspace.published("shop", before), workspace.published("shop", date));
+    let mut found = Found::new();
+    let mut add = |what: &str, code: &str, number: &str| {
+        *found.entry((what.to_owned(), code.to_owned(), number.to_owned())).or_default() += 1;
+    };
+    let open = today.table("differences");
+    for row in open.iter().filter(|row| row["first_seen"] == date) {
+        add("difference", &row["code"], &row["event_no"]);
+    }
+    for row in yesterday.table("differences").iter().filter(|row| row["settlement"] != "SETTLED") {
+        if !open.iter().any(|one| one["difference_id"] == row["difference_id"]) {
+            add("closed", &row["code"], &row["event_no"]);
+        }
+    }
+    let pool = yesterday.table("open_items");
+    for row in today.table("matches").iter().filter(|row| row["state"] == "LATE_MATCHED") {
+        let waited = |item: &&crate::support::Row| {
+            item["state"] == "TIMING_PENDING"
+                && ["ledger", "statement"].iter().any(|book| {
+                    item["book"] == *book
+                        && item["file"] == row[&format!("{book}_file")]
+                        && item["line"] == row[&format!("{book}_line")]
+                        && !row[&format!("{book}_night")].is_empty()
+                })
+        };
+        if let Some(item) = pool.iter().find(waited) {
+            add("late", "LATE_MATCHED", &item["order_no"]);
+        }
+    }
+    for row in today.table("findings") {
+        add("finding", &row["code"], &row["source"]);
+    }
+    for row in today.table("rejects") {
+        add("reject", &row["reason"], &row["text"]);
+    }
+    found
+}
+
+#[test]
+fn the_days_after_bring_exactly_what_is_planted() {
+    let workspace = Workspace::of_project();
+    run_job(&workspace.job("shop"), DATE);
+    for (before, date) in [(DATE, NEXT), (NEXT, LAST)] {
+        run_job(&workspace.job("shop"), date);
+        let all = ["difference", "closed", "late", "finding", "reject"];
+        let (planted, found) = (planted_of("shop", date, &all), news_of(&workspace, before, date));
+        let missed: Vec<_> = planted.iter().filter(|(key, count)| found.get(*key) != Some(count)).collect();
+        let surplus: Vec<_> = found.iter().filter(|(key, count)| planted.get(*key) != Some(count)).collect();
+        assert!(missed.is_empty() && surplus.is_empty(), "{date}\nmissed {missed:#?}\nsurplus {surplus:#?}");
     }
 }
 
@@ -180,7 +247,7 @@ const WAITING: [&str; 12] = [
 fn the_sample_shows_every_code_that_these_inputs_can_show() {
     let shown: BTreeSet<String> = ["shop", "acme"]
         .iter()
-        .flat_map(|job| planted_of(job, &["difference"]).into_keys().map(|(_, code, _)| code))
+        .flat_map(|job| planted_of(job, DATE, &["difference"]).into_keys().map(|(_, code, _)| code))
         .collect();
     // Family A is of files and runs; L and timing are states; K is of batches and the bank.
     let of_groups = Code::ALL.iter().filter(|code| !matches!(code.family(), 'A'));

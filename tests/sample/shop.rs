@@ -1,12 +1,12 @@
-//! What is planted in the shop's day, code by code. Every story is also a line of `planted.csv`.
+//! What is planted in the shop's days, code by code. Every story is also a line of `planted.csv`.
 
-use super::books::{Books, DATE, fee_of};
-use crate::support::bills::WechatRow;
+use super::books::{Books, DATE, LAST, LedgerRow, NEXT, fee_of};
+use crate::support::bills::{AlipayRow, WechatRow};
 
-/// The whole day.
+/// The first day: one story for every code that a single night can show.
 pub fn day() -> Books {
-    let mut books = Books::default();
-    quiet_business(&mut books);
+    let mut books = Books::on(DATE);
+    quiet_business(&mut books, 30);
     existence(&mut books);
     amounts(&mut books);
     statuses(&mut books);
@@ -20,9 +20,115 @@ pub fn day() -> Books {
     books
 }
 
+/// The day after: what was late arrives, and what was in order is paid, undone or delivered again.
+pub fn second_day(first: &Books) -> Books {
+    let mut books = Books::on(NEXT);
+    quiet_business(&mut books, 10);
+
+    // Booked at 23:59:57, at Alipay four seconds later.
+    let booking = booked_at(first, "23:59:57");
+    let (order, amount) = (booking.order_no.clone().unwrap(), booking.amount_fen);
+    let trade_no = booking.provider_txn_id.clone().unwrap();
+    books.alipay.push(AlipayRow::payment(&trade_no, &order, &format!("{NEXT} 00:00:01"), amount, fee_of(amount)));
+    books.alipay.last_mut().unwrap().buyer = booking.buyer.clone().unwrap();
+    books.plant("late", "LATE_MATCHED", &order, "booked before midnight, in the bill of the next day");
+
+    // At WeChat at 23:59:58, booked three seconds later.
+    let row = first.wechat.iter().find(|row| row.time.ends_with("23:59:58")).unwrap();
+    books.ledger.push(LedgerRow {
+        created_at: format!("{NEXT} 00:00:01"),
+        ..booking_of(&row.order_no, row.settled, &row.openid, &row.transaction_id)
+    });
+    books.plant("late", "LATE_MATCHED", &row.order_no, "in the bill before midnight, booked on the next day");
+
+    // The order that the ledger lacked is booked in the morning.
+    let missing = closed("MISSING_IN_LEDGER", first);
+    let row = first.alipay.iter().find(|row| row.order_no == missing).unwrap();
+    books.ledger.push(LedgerRow {
+        account: "alipay_main",
+        channel: "ALIPAY",
+        created_at: format!("{NEXT} 09:10:00"),
+        ..booking_of(&row.order_no, row.order_amount, &row.buyer, &row.trade_no)
+    });
+    books.plant("closed", "MISSING_IN_LEDGER", &missing, "booked a day late: closed, and its work is called off");
+
+    // Three orders of the first day on which all was in order.
+    let [again, undone, refunded] = [1, 2, 3].map(|at| first.wechat[at].clone());
+    let mut second = again.clone();
+    second.transaction_id.replace_range(4..6, "99");
+    second.time = format!("{NEXT} 21:10:00");
+    books.plant("difference", "DUPLICATE_PAYMENT", &again.order_no, "paid once more on the next day");
+    let reversal = WechatRow::revoked(&undone, &format!("{NEXT} 21:20:00"));
+    books.plant("difference", "REVERSAL_UNBOOKED", &undone.order_no, "paid on Friday, revoked at WeChat on Saturday");
+    let (refund, refund_booking) = books.wechat_refund(&refunded, refunded.settled * 6 / 10);
+    books.wechat.extend([second, reversal, refund]);
+    books.ledger.push(refund_booking);
+
+    // Friday's row is in Saturday's bill as well.
+    books.alipay.push(first.alipay[2].clone());
+    books.plant("finding", "REPLICA_ROW", "alipay", "a row of Friday's bill is in Saturday's again");
+    books.plant("finding", "STATEMENT_OVERLAP", "alipay", "the same row: it is of another day");
+    books
+}
+
+/// The third day: refunds that add up to too much, an order that had been closed, and a booking that catches up.
+pub fn third_day(first: &Books) -> Books {
+    let mut books = Books::on(LAST);
+    quiet_business(&mut books, 10);
+    let refunded = &first.wechat[3];
+    let (refund, refund_booking) = books.wechat_refund(refunded, refunded.settled * 6 / 10);
+    books.plant("difference", "OVER_REFUND", &refund.refund_no, "with Saturday's refund more than was paid on Friday");
+    books.wechat.push(refund);
+    books.ledger.push(refund_booking);
+
+    // Closed on Friday without a payment, and paid on Sunday after all.
+    let closed = first.ledger.iter().find(|one| one.status == "CLOSED" && one.provider_txn_id.is_none()).unwrap();
+    let order = closed.order_no.clone().unwrap();
+    let (mut row, _) = books.alipay_order(closed.amount_fen);
+    row.order_no.clone_from(&order);
+    books.plant("difference", "LATE_SUCCESS_AFTER_CLOSE", &order, "closed on Friday, paid on Sunday");
+    books.alipay.push(row);
+
+    // The ledger follows the revocation.
+    let undone = &first.wechat[2];
+    books.ledger.push(LedgerRow {
+        kind: "REVERSAL",
+        created_at: format!("{LAST} 09:30:00"),
+        ..booking_of(&undone.order_no, -undone.settled, &undone.openid, &undone.transaction_id)
+    });
+    books.plant("closed", "REVERSAL_UNBOOKED", &undone.order_no, "the ledger books the revocation a day later");
+    books
+}
+
+/// The number of the first day's difference of a code.
+fn closed(code: &str, first: &Books) -> String {
+    first.planted.iter().find(|one| one.code == code).unwrap().number.clone()
+}
+
+fn booked_at<'b>(first: &'b Books, time: &str) -> &'b LedgerRow {
+    first.ledger.iter().find(|row| row.created_at.ends_with(time)).unwrap()
+}
+
+/// A booking of a WeChat payment.
+fn booking_of(order: &str, amount: i64, buyer: &str, number: &str) -> LedgerRow {
+    LedgerRow {
+        txn_no: Some(order.to_owned()),
+        order_no: Some(order.to_owned()),
+        kind: "PAY",
+        amount_fen: amount,
+        currency: "CNY",
+        status: "PAID",
+        account: "wechat_main",
+        channel: "JSAPI",
+        buyer: Some(buyer.to_owned()),
+        provider_txn_id: Some(number.to_owned()),
+        ..LedgerRow::default()
+    }
+}
+
 /// Orders and refunds on which both sides agree: nearly everything, as on any day.
-fn quiet_business(books: &mut Books) {
-    for at in 0..30 {
+fn quiet_business(books: &mut Books, orders: i64) {
+    for at in 0..orders {
         let amount = 1_990 + at * 731;
         let (row, mut booking) = books.alipay_order(amount);
         if at % 6 == 0 {
@@ -36,7 +142,7 @@ fn quiet_business(books: &mut Books) {
         books.ledger.push(booking);
         books.matched();
     }
-    for at in 0..36 {
+    for at in 0..orders * 6 / 5 {
         let amount = 890 + at * 613;
         let (row, mut booking) = books.wechat_order(amount);
         if at % 9 == 0 {
