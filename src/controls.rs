@@ -134,7 +134,9 @@ fn other_days(scanned: &ScanFile, day: Day) -> Option<Finding> {
     let (first, last) = scanned.days.filter(|_| others > 0)?;
     let covers = if first == last { first.to_string() } else { format!("{first} to {last}") };
     if scanned.rows_by_day.contains_key(&day) {
-        let message = format!("{others} rows are of other days than {day}: the file covers {covers}");
+        let what =
+            if others == 1 { "1 row is of another day".to_owned() } else { format!("{others} rows are of other days") };
+        let message = format!("{what} than {day}: the file covers {covers}");
         return Some(
             Finding::new(Code::StatementOverlap, message)
                 .rows(others)

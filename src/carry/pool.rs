@@ -73,7 +73,11 @@ fn from_cells(plan: &Plan, source: u16, cells: &Cells<'_>) -> Option<Carried> {
     let known = plan.currency(code).filter(|currency| currency.exponent() == exponent);
     let notes = cells.text("notes").unwrap_or_default().split_whitespace();
     let marks = cells.text("marks").unwrap_or_default().split_whitespace();
-    let compared: Vec<Option<String>> = serde_json::from_str(cells.text("compared").unwrap_or("[]")).ok()?;
+    let compared: BTreeMap<String, Option<String>> =
+        serde_json::from_str(cells.text("compared").unwrap_or("{}")).ok()?;
+    // Where the job compares a column that it did not compare then, nothing can be said of any.
+    let columns = plan.compared.columns.iter().map(|column| compared.get(&column.name).cloned());
+    let compared: Vec<Option<String>> = columns.collect::<Option<_>>().unwrap_or_default();
     let extra: BTreeMap<String, String> = serde_json::from_str(cells.text("extra").unwrap_or("{}")).ok()?;
     let state = State::from_word(cells.text("state")?)?;
     Some(Carried {
@@ -250,7 +254,9 @@ impl Leaving<'_, '_> {
         let marks: Vec<&str> = record.across.codes.iter().map(Code::word).collect();
         let words = |words: &[&str]| (!words.is_empty()).then(|| words.join(" "));
         let age = record.business_date.map(|day| self.night.policy.calendar.business_days_between(day, self.day));
-        let compared = serde_json::to_string(record.compared).unwrap_or_default();
+        let columns = self.night.policy.compared.columns.iter().map(|column| column.name.as_str());
+        let compared: BTreeMap<&str, Option<&str>> = columns.zip(record.compared.iter().copied()).collect();
+        let compared = (!compared.is_empty()).then(|| serde_json::to_string(&compared).unwrap_or_default());
         let extra: BTreeMap<&str, &str> = stored.extra.iter().copied().collect();
         let extra = (!extra.is_empty()).then(|| serde_json::to_string(&extra).unwrap_or_default());
         sheet
@@ -293,7 +299,7 @@ impl Leaving<'_, '_> {
             .truth(Some(record.across.orphan))
             .text(words(&marks).as_deref())
             .integer(i64::try_from(record.across.at_risk.get()).ok())
-            .text((!record.compared.is_empty()).then_some(compared.as_str()))
+            .text(compared.as_deref())
             .text(extra.as_deref())
             .end_row();
     }

@@ -249,7 +249,7 @@ pub const OPEN_ITEMS: TableSpec = TableSpec {
         "orphan" Boolean "原单未知" "whether nobody knows the order that it goes back to";
         "marks" Text "跨单标志" "codes that the rules across orders gave it";
         "marked_minor" Integer "跨单风险（最小单位）" "what these put at risk";
-        "compared" Text "比对字段" "further compared columns, as a JSON array in the order of the job";
+        "compared" Text "比对字段" "further compared columns, as a JSON object";
         "extra" Text "附加字段" "columns that the job carries along, as a JSON object";
     },
 };

@@ -93,6 +93,8 @@ struct Simulation {
     folder: PathBuf,
     model: Model,
     yesterday: Vec<Told>,
+    /// Keys of worklist items that are out.
+    out: BTreeSet<String>,
 }
 
 /// A difference as the program published it.
@@ -107,8 +109,28 @@ pub fn run_seed(seed: u64) -> Result<(), String> {
     let nights = company::weeks(seed, first, days);
     let mut simulation = Simulation::new(seed, &format!("starts = \"{}\"", date(first)));
     let result = nights.iter().enumerate().try_for_each(|(at, night)| simulation.day(at, night));
+    let result = result.and_then(|()| match seed % 10 {
+        // From nothing again, the last day is the same to the byte.
+        0 => simulation.same_from_nothing(&nights, nights.len() - 1, &ALL),
+        // A bill issued again in the middle: from there on the days are those of a fresh start.
+        5 => simulation.restate(&nights).and_then(|from| simulation.same_from_nothing(&nights, from, &TABLES)),
+        _ => Ok(()),
+    });
     simulation.end(result)
 }
+
+/// Tables of which a fresh start and a restated day must have the same.
+const TABLES: [&str; 3] = ["differences.csv", "open_items.csv", "matches.csv"];
+/// Everything that does not name the run.
+const ALL: [&str; 7] = [
+    "differences.csv",
+    "open_items.csv",
+    "matches.csv",
+    "worklist.csv",
+    "worklist.jsonl",
+    "settlements.csv",
+    "history.parquet",
+];
 
 /// A week's rows as if all had come in one night: what does not need yesterday.
 pub fn run_night(seed: u64) -> Result<(), String> {
@@ -136,7 +158,14 @@ impl Simulation {
         let folder = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() }.join(unique);
         std::fs::create_dir_all(folder.join("in")).unwrap();
         std::fs::write(folder.join("job.toml"), JOB.replace("STARTS", starts)).unwrap();
-        Self { seed, random: Random::new(!seed), folder, model: Model::default(), yesterday: Vec::new() }
+        Self {
+            seed,
+            random: Random::new(!seed),
+            folder,
+            model: Model::default(),
+            yesterday: Vec::new(),
+            out: BTreeSet::new(),
+        }
     }
 
     /// Nothing stays behind, unless `TIEOUT_KEEP` asks for the files of what went wrong.
@@ -190,8 +219,76 @@ impl Simulation {
         contrast(&mut problems, "open record", &expected.pool, &open.map(left_open).collect());
         check_counts(&mut problems, expected, &published.table("summary"));
         check_ids(&mut problems, &self.yesterday, &today, &pool);
+        self.check_items(&mut problems, &today, &published.table("worklist"));
         self.yesterday = today;
         problems
+    }
+}
+
+impl Simulation {
+    /// No item is issued twice without having been cancelled, and none is forgotten.
+    fn check_items(&mut self, problems: &mut Vec<String>, today: &[Told], items: &[Line]) {
+        let mut listed = BTreeSet::new();
+        for line in items {
+            let (state, key) = (line["state"].as_str(), line["idempotency_key"].clone());
+            let is_right = match state {
+                "ISSUED" => self.out.insert(key.clone()),
+                "CANCELLED" => self.out.remove(&key),
+                "OPEN" => self.out.contains(&key),
+                _ => false,
+            };
+            if !is_right || !listed.insert(key) {
+                problems.push(format!("  item {} is {state} out of turn", line["item_id"]));
+            }
+        }
+        if let Some(key) = self.out.iter().find(|key| !listed.contains(*key)) {
+            problems.push(format!("  item {key} is out and not listed"));
+        }
+        let about: BTreeSet<&str> = items.iter().map(|line| line["difference_id"].as_str()).collect();
+        for told in today.iter().filter(|told| !about.contains(told.id.as_str())) {
+            problems.push(format!("  nothing is to be done about {}", told.id));
+        }
+    }
+
+    /// Takes a row out of a bill in the middle and runs its day and those after it again.
+    fn restate(&mut self, nights: &[Night]) -> Result<usize, String> {
+        let middle = nights.len() / 2;
+        let full = |night: &Night| night.rows.iter().filter(|row| row.book == Book::Statement).count() > 2;
+        let from = (middle..nights.len()).find(|at| full(&nights[*at])).ok_or("no bill has three rows")?;
+        let path = self.folder.join("in").join(Book::Statement.file(nights[from].day));
+        let text = std::fs::read_to_string(&path).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        std::fs::write(&path, lines[..lines.len() - 1].join("\n") + "\n").unwrap();
+        for night in &nights[from..] {
+            run(&self.folder, &date(night.day))?;
+        }
+        Ok(from)
+    }
+
+    /// Runs all days in a folder of their own and compares files of the days from one on.
+    fn same_from_nothing(&self, nights: &[Night], from: usize, names: &[&str]) -> Result<(), String> {
+        let fresh = self.folder.join("fresh");
+        std::fs::create_dir_all(fresh.join("in")).unwrap();
+        std::fs::copy(self.folder.join("job.toml"), fresh.join("job.toml")).unwrap();
+        for entry in std::fs::read_dir(self.folder.join("in")).unwrap().map(|entry| entry.unwrap()) {
+            std::fs::copy(entry.path(), fresh.join("in").join(entry.file_name())).unwrap();
+        }
+        for (at, night) in nights.iter().enumerate() {
+            let date = date(night.day);
+            run(&fresh, &date)?;
+            if at < from {
+                continue;
+            }
+            let files = |folder: &Path| Published::current(&folder.join("out"), "simulated", &date).unwrap().files();
+            let (mut once, mut again) = (files(&self.folder), files(&fresh));
+            once.retain(|name, _| names.contains(&name.as_str()));
+            again.retain(|name, _| names.contains(&name.as_str()));
+            if once.len() != names.len() || once != again {
+                let differ: Vec<&String> = once.keys().filter(|name| once.get(*name) != again.get(*name)).collect();
+                return Err(format!("seed {}, {date}: from nothing again other {differ:?}", self.seed));
+            }
+        }
+        Ok(())
     }
 }
 
