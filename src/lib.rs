@@ -59,6 +59,7 @@ pub mod cli;
 pub mod compare;
 pub mod controls;
 pub mod error;
+pub mod explain;
 pub mod expression;
 pub mod finding;
 pub mod formats;

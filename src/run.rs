@@ -368,7 +368,7 @@ fn scanned<'p>(
 }
 
 /// The files of the night with their mappings, scopes, and what is held because of blocked sources.
-fn night_of<'p>(plan: &Plan, policy: &'p Policy, intake: &Intake, blocked: &BTreeSet<String>) -> Night<'p> {
+pub(crate) fn night_of<'p>(plan: &Plan, policy: &'p Policy, intake: &Intake, blocked: &BTreeSet<String>) -> Night<'p> {
     let accounts: Vec<String> = plan.accounts().into_keys().collect();
     let held_accounts: Vec<String> = plan
         .of_book(Book::Statement)

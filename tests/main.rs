@@ -12,6 +12,7 @@ mod cases;
 mod cli;
 mod damaged;
 mod errors;
+mod explain;
 mod formats;
 mod nights;
 mod publishing;

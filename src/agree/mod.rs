@@ -27,6 +27,7 @@ use tieout_kernel::policy::Policy;
 use tieout_kernel::record::{Book, Kind, Origin, Status};
 
 pub use fetch::{Residue, Stored, fetch};
+pub(crate) use scan::aside;
 pub use scan::{Return, Scan, ScanFile, SplitRows, StatementRow, scan};
 pub use totals::{Tag, Total, Totals};
 

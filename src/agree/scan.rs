@@ -589,7 +589,7 @@ fn same_text(one: &str, other: &str) -> bool {
 }
 
 /// Why a record takes no part, if it does not.
-fn aside(file: &NightFile, columns: &Columns<'_>, row: usize, account: &str) -> Option<State> {
+pub(crate) fn aside(file: &NightFile, columns: &Columns<'_>, row: usize, account: &str) -> Option<State> {
     if let Some(state) = outside_this_edge(columns.kind[row]) {
         return Some(state);
     }

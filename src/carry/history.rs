@@ -16,8 +16,8 @@ use arrow_array::{
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use bytes::Bytes;
 use jiff::civil;
-use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::Compression;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
@@ -556,6 +556,22 @@ fn read(plan: &Plan, night: Day, bytes: Bytes, filter: &Filter) -> Result<Vec<Se
         }
     }
     Ok(seen)
+}
+
+/// Whether a file of the history has a row with a provider's number, by its hash.
+///
+/// # Errors
+/// What is wrong with the file, as text.
+pub fn has_number(bytes: Bytes, txn: u64) -> Result<bool, String> {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(|e| e.to_string())?;
+    let only = ProjectionMask::roots(reader.parquet_schema(), [2]);
+    for batch in reader.with_projection(only).with_batch_size(BATCH).build().map_err(|e| e.to_string())? {
+        let batch = batch.map_err(|e| e.to_string())?;
+        if batch.column(0).as_primitive::<Int64Type>().values().contains(&txn.cast_signed()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn what(plan: &Plan, tag: &Tag) -> Option<What> {

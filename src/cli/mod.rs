@@ -3,6 +3,7 @@
 mod check;
 mod compare;
 mod console;
+mod explain;
 mod formats;
 mod ready;
 mod run;
@@ -61,6 +62,8 @@ enum Command {
     Show(show::Arguments),
     /// Check what a date published: checksums, totals, that its tables agree, and the days it stands on
     Verify(verify::Arguments),
+    /// Tell everything known about one order, payment or difference: from raw line to action
+    Explain(explain::Arguments),
     /// Describe the published tables: columns, types and meanings
     Schema(schema::Arguments),
     /// Print a completion script for a shell
@@ -95,6 +98,7 @@ impl Command {
             Self::Run(arguments) => arguments.run(),
             Self::Ready(arguments) => arguments.run(),
             Self::Show(arguments) => arguments.run(),
+            Self::Explain(arguments) => arguments.run(),
             Self::Schema(arguments) => arguments.run(),
             Self::Verify(arguments) => arguments.run(),
             Self::Check(arguments) => arguments.run(),

@@ -14,6 +14,7 @@ pub mod alipay;
 mod columnar;
 mod controls;
 pub mod delimited;
+mod line;
 mod raw;
 mod rows;
 mod sniff;
@@ -24,6 +25,7 @@ use tieout_kernel::calendar::Day;
 
 pub use columnar::Columnar;
 pub use controls::{Control, Measure, Measured, RowTest};
+pub use line::Written;
 pub use raw::{Cut, RawBatch, RawColumn, Span, trim};
 pub use rows::{Grammar, Layout, Shape, plain_name};
 pub use sniff::{Member, Opening, Recognised, closest, header_findings, open_all, recognise};

@@ -10,3 +10,4 @@ mod words;
 
 pub use frame::{Facts, Line};
 pub use sheet::{Cells, Holds, Sheet, Spec, Table, TableSpec, VERSION_KEY, guarded};
+pub use words::masked;

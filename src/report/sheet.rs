@@ -433,6 +433,19 @@ impl Table {
     /// # Errors
     /// What is wrong with it, as text.
     pub fn read(spec: TableSpec, bytes: Bytes) -> Result<Self, String> {
+        let mut table = Self { spec, rows: 0, batches: Vec::new() };
+        Self::read_parts(spec, bytes, &mut |part| {
+            table.rows += part.rows;
+            table.batches.extend(part.batches);
+        })?;
+        Ok(table)
+    }
+
+    /// The same part by part, for tables that are too large to be held.
+    ///
+    /// # Errors
+    /// What is wrong with it, as text.
+    pub fn read_parts(spec: TableSpec, bytes: Bytes, each: &mut dyn FnMut(Self)) -> Result<(), String> {
         let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(|e| e.to_string())?;
         let version = format!("{}/{}", spec.name, spec.version);
         let metadata = reader.metadata().file_metadata().key_value_metadata();
@@ -444,10 +457,11 @@ impl Table {
         if reader.schema().fields() != spec.schema().fields() {
             return Err(format!("its columns are not those of {version}"));
         }
-        let reader = reader.with_batch_size(BATCH).build().map_err(|e| e.to_string())?;
-        let batches = reader.collect::<Result<Vec<_>, _>>().map_err(|e| e.to_string())?;
-        let rows = batches.iter().map(|batch| batch.num_rows() as u64).sum();
-        Ok(Self { spec, rows, batches })
+        for batch in reader.with_batch_size(BATCH).build().map_err(|e| e.to_string())? {
+            let batch = batch.map_err(|e| e.to_string())?;
+            each(Self { spec, rows: batch.num_rows() as u64, batches: vec![batch] });
+        }
+        Ok(())
     }
 
     /// Every row, for reading cells by the names of their columns.

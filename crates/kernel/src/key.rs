@@ -117,12 +117,14 @@ pub fn event_number<'a>(kind: Kind, event_no: Option<&'a str>, order_no: Option<
 /// The number by which pass K3 knows a record: payments by whatever K1 did not look at, refunds by their order.
 #[must_use]
 pub fn order_key<'a>(record: &Record<'a>) -> Option<&'a str> {
-    let class = record.kind.class();
-    if class == KindClass::Payment {
-        record.event_no.or(record.order_no)
-    } else {
-        record.order_no.filter(|_| class == KindClass::Refund)
-    }
+    order_number(record.kind, record.event_no, record.order_no)
+}
+
+/// [`order_key`] from the parts, for callers that have no record.
+#[must_use]
+pub fn order_number<'a>(kind: Kind, event_no: Option<&'a str>, order_no: Option<&'a str>) -> Option<&'a str> {
+    let class = kind.class();
+    if class == KindClass::Payment { event_no.or(order_no) } else { order_no.filter(|_| class == KindClass::Refund) }
 }
 
 /// Hashes keys of one account without copying them.
