@@ -83,9 +83,7 @@ pub fn run(store: &Store, plan: &Plan, date: civil::Date, options: &Options) -> 
     let found = remembered(store, plan, date, &chain, &night, &scan, &carried)?;
     let agreed = agree::settle_agreement(&night, &mut scan, Earlier { carried: &carried, found: &found })?;
     let mut residue = agree::fetch(&night, &scan.lines_before, &agreed.residue)?;
-    residue.bring(carried);
-    let revived = revived(&night, &residue, &found);
-    residue.bring(revived);
+    bring_earlier(&night, &mut residue, carried, &found);
     let compared = residue.compared();
     let mut records = residue.records(&night, &compared);
     let reaches = plan.carry.history_days > 0 && found.reach >= plan.carry.orphan_after;
@@ -224,6 +222,16 @@ fn remembered(
     }
     let filter = agree::asks_for(night, scan, carried);
     history::look_up(store, plan, date, chain, &filter)
+}
+
+/// Puts what earlier nights left beside tonight's records.
+fn bring_earlier(night: &Night<'_>, residue: &mut Residue, mut carried: Vec<Carried>, found: &Found) {
+    let mut texts = Texts::default();
+    (0..residue.len()).for_each(|at| texts.learn(night.seed, &residue.record(night, at)));
+    history::name(&mut carried, &texts);
+    residue.bring(carried);
+    let revived = revived(night, residue, found);
+    residue.bring(revived);
 }
 
 /// Records of the history that stand under a key of tonight or of the pool.

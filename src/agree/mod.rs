@@ -136,6 +136,8 @@ impl NightFile {
             amount: true,
             fees: true,
             keys: true,
+            // What agrees tonight is remembered by it: another number tomorrow is another payment.
+            provider_txn_id: book != Book::Ledger,
             times: true,
             counterparty: true,
             balance: true,

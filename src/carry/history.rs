@@ -616,6 +616,21 @@ impl<'t> Texts<'t> {
     }
 }
 
+/// A provider's number of which only the hash is known.
+fn unnamed(txn: u64) -> String {
+    format!("#{txn:016x}")
+}
+
+/// Gives records that came from the history on an earlier night the provider's numbers that tonight knows.
+pub fn name(carried: &mut [Carried], texts: &Texts<'_>) {
+    let named: HashMap<String, &str> = texts.txns.iter().map(|(txn, number)| (unnamed(*txn), *number)).collect();
+    for one in carried.iter_mut().filter(|one| one.origin == Origin::History) {
+        if let Some(number) = one.provider_txn_id.as_ref().and_then(|number| named.get(number)) {
+            one.provider_txn_id = Some((*number).to_owned());
+        }
+    }
+}
+
 /// The records of earlier nights that stand under tonight's keys. `keys` gives the number of each key.
 #[must_use]
 pub fn revived(found: &Found, keys: &BTreeMap<u128, &str>, texts: &Texts<'_>) -> Vec<Carried> {
@@ -639,7 +654,7 @@ fn revive(row: &Seen, book: Book, whence: &Whence, line: u32, number: &str, text
     let order = row.order.and_then(|order| texts.orders.get(&order)).map(|order| (*order).to_owned());
     let txn = (row.txn != 0).then(|| {
         let known = texts.txns.get(&row.txn).map(|number| (*number).to_owned());
-        known.unwrap_or_else(|| format!("#{:016x}", row.txn))
+        known.unwrap_or_else(|| unnamed(row.txn))
     });
     // One row for both sides has the number of the statement's.
     let txn = txn.filter(|_| book != Book::Ledger || what.statement.is_none());

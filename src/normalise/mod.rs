@@ -39,6 +39,8 @@ pub struct Needs {
     pub fees: bool,
     /// Account, order and event number.
     pub keys: bool,
+    /// The provider's number of the row.
+    pub provider_txn_id: bool,
     /// Instant and business day.
     pub times: bool,
     /// The other party.
@@ -59,6 +61,7 @@ impl Needs {
             amount: true,
             fees: true,
             keys: true,
+            provider_txn_id: true,
             times: true,
             counterparty: true,
             balance: true,
@@ -279,7 +282,7 @@ impl Bound {
             account: BoundText::of(&unless(keys, &mapping.account), &mut wanted),
             event_no: by_kind(&mapping.event_no, keys, &mut wanted),
             order_no: by_kind(&mapping.order_no, keys, &mut wanted),
-            provider_txn_id: by_kind(&mapping.provider_txn_id, all, &mut wanted),
+            provider_txn_id: by_kind(&mapping.provider_txn_id, needs.provider_txn_id || all, &mut wanted),
             original_txn_id: by_kind(&mapping.original_txn_id, all, &mut wanted),
             batch_id: BoundText::of(&unless(all, &mapping.batch_id), &mut wanted),
             counterparty: BoundText::of(&unless(needs.counterparty, &mapping.counterparty), &mut wanted),
