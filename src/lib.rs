@@ -20,9 +20,9 @@
 //! | [`report`] ▸ [`publish`] | [`publish::Output`] | a cent that is not explained |
 //!
 //! [`run`] is the program: the stages, one line each. [`job`] is what a job file says, [`intake`] and
-//! [`controls`] judge the files before anything is compared, [`compare`] and [`sniff`] answer without
-//! a job. What is money, what is a partner and what is wrong is decided in `tieout-kernel`, which
-//! knows no files, clocks or threads.
+//! [`controls`] judge the files before anything is compared, [`explain`] tells what was published of one
+//! key, [`compare`] and [`sniff`] answer without a job. What is money, what is a partner and what is
+//! wrong is decided in `tieout-kernel`, which knows no files, clocks or threads.
 //!
 //! Three kinds of wrong are kept apart: bad data is a value ([`reject::Reject`], [`finding::Finding`], a
 //! difference); a run that cannot go on is an [`error::Error`] with an exit code and a hint; our own

@@ -7,7 +7,7 @@ use crate::support::{Workspace, output, project, run_job, stderr, stdout, tieout
 const DATE: &str = "2026-11-20";
 
 /// Compares with a file of `tests/cli/`.
-fn expect(name: &str, text: &str) {
+pub(crate) fn expect(name: &str, text: &str) {
     let path = project("tests/cli").join(name);
     if updating() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -18,7 +18,7 @@ fn expect(name: &str, text: &str) {
 
 #[test]
 fn help_needs_no_manual() {
-    for command in ["", "run", "check", "sniff", "compare", "formats", "completions"] {
+    for command in ["", "run", "explain", "check", "sniff", "compare", "formats", "completions"] {
         let arguments: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
         let output = output(&arguments);
         assert!(output.status.success() && output.stderr.is_empty());

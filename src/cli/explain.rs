@@ -379,7 +379,7 @@ impl Page<'_> {
         });
         let age = owned("age_business_days");
         let seen = owned("first_seen").map(|first| match (&age, self.chinese) {
-            (Some(age), false) => format!("{first}, open for {age} business days"),
+            (Some(age), false) => format!("{first}, open for {}", business_days(age)),
             (Some(age), true) => format!("{first}，账龄 {age} 个工作日"),
             (None, _) => first,
         });
@@ -431,7 +431,7 @@ impl Page<'_> {
             } else if self.chinese {
                 format!("已过 {age} 个工作日，等待期 {horizon}，首次发现 {}", text("first_seen"))
             } else {
-                format!("{age} business days old, may wait {horizon}, first seen {}", text("first_seen"))
+                format!("{} old, may wait {horizon}, first seen {}", business_days(age), text("first_seen"))
             };
             (state, waits)
         };
@@ -547,6 +547,10 @@ fn money(row: &Row, name: &str) -> Option<String> {
     Some(format!("{} {}", row.text("currency")?, decimal_text(row.value(name)?, exponent)))
 }
 
+fn business_days(count: &str) -> String {
+    format!("{count} business {}", if count == "1" { "day" } else { "days" })
+}
+
 fn padded(text: &str, width: usize) -> String {
     format!("{text}{}", " ".repeat(width.saturating_sub(text.width())))
 }
@@ -562,21 +566,7 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut rest = text;
     while rest.width() > width {
-        let mut taken = 0;
-        let mut used = 0;
-        let mut last_break = None;
-        for (at, c) in rest.char_indices() {
-            used += c.width().unwrap_or(0);
-            if used > width {
-                break;
-            }
-            taken = at + c.len_utf8();
-            if c == ' ' || c.width() == Some(2) {
-                last_break = Some(taken);
-            }
-        }
-        let until = last_break.unwrap_or_else(|| rest.find(' ').unwrap_or(rest.len())).max(1);
-        let until = if taken == 0 { rest.len() } else { until };
+        let until = line_end(rest, width);
         lines.push(rest[..until].trim_end().to_owned());
         rest = rest[until..].trim_start();
     }
@@ -586,15 +576,43 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// Characters that begin no line.
+const CLOSING: [char; 8] = ['。', '，', '、', '；', '：', '？', '！', '）'];
+
+/// Where the first line of a text ends that is too wide for one.
+fn line_end(text: &str, width: usize) -> usize {
+    let mut used = 0;
+    let mut end = None;
+    let mut characters = text.char_indices().peekable();
+    while let Some((at, c)) = characters.next() {
+        if c == ' ' && at > 0 {
+            end = Some(at);
+        }
+        used += c.width().unwrap_or(0);
+        if used > width && c != ' ' {
+            break;
+        }
+        let may_end = characters.peek().is_some_and(|(_, next)| !CLOSING.contains(next));
+        if c.width() == Some(2) && may_end {
+            end = Some(at + c.len_utf8());
+        }
+    }
+    // A word that is wider than a line stays whole.
+    end.unwrap_or_else(|| {
+        text.trim_start().find(' ').map_or(text.len(), |at| at + text.len() - text.trim_start().len())
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn words_go_to_the_next_line_and_long_ones_stay_whole() {
-        assert_eq!(wrapped("one two three", 8), ["one two", "three"]);
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
         assert_eq!(wrapped("abcdefghij kl", 4), ["abcdefghij", "kl"]);
         assert_eq!(wrapped("渠道成功平台", 8), ["渠道成功", "平台"]);
+        assert_eq!(wrapped("渠道成功。平台", 8), ["渠道成", "功。平台"]);
         assert_eq!(wrapped("", 4), [""]);
     }
 
