@@ -9,7 +9,7 @@ use tieout_kernel::code::Code;
 use tieout_kernel::currency::Currency;
 use tieout_kernel::money::{Minor, Total};
 use tieout_kernel::outcome::{Difference, Outcome, State as MatchState};
-use tieout_kernel::record::{Book, Origin, Status};
+use tieout_kernel::record::{Book, Origin, Record, Status};
 use tieout_kernel::settle::{Class, Decision, Drift, Line, Settlement, drifts, journal, settle};
 
 use crate::agree::{Night, Residue, Scan};
@@ -80,13 +80,16 @@ fn matched_volume(
             *of_source.entry(tag.currency).or_default() += total.principal.magnitude();
         }
     }
-    for record in reconciled.records.iter().filter(|one| one.book != Book::Ledger && one.status == Status::Success) {
+    // What earlier nights left is in no file of tonight, so it is not taken off either.
+    let looked_at =
+        |one: &&Record<'_>| one.book != Book::Ledger && one.status == Status::Success && one.origin == Origin::Tonight;
+    for record in reconciled.records.iter().filter(looked_at) {
         *volume.entry(record.source).or_default().entry(record.currency).or_default() += -Total::from(record.principal);
     }
     for outcome in &reconciled.outcomes {
-        if let Outcome::Match { statement, .. } = outcome {
+        if let Outcome::Match { statement, state, .. } = outcome {
             let record = &reconciled.records[*statement as usize];
-            if record.status == Status::Success {
+            if record.status == Status::Success && *state != MatchState::MatchedBefore {
                 *volume.entry(record.source).or_default().entry(record.currency).or_default() += record.principal;
             }
         }
