@@ -6,9 +6,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use rayon::prelude::*;
-
-use crate::support::{Published, Row, Workspace, output, project, stderr, updating};
+use crate::support::{Published, Row, Workspace, output, project, stderr, stories};
 
 /// Runs a story in a folder of its own and tells the result.
 fn tell(folder: &Path) -> String {
@@ -131,21 +129,7 @@ fn reject(row: &Row) -> String {
 
 #[test]
 fn every_story_comes_out_as_told() {
-    let folders: Vec<_> =
-        std::fs::read_dir(project("tests/cases")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    let wrong: Vec<String> = folders
-        .par_iter()
-        .filter_map(|folder| {
-            let (path, told) = (folder.join("told.txt"), tell(folder));
-            if updating() {
-                std::fs::write(&path, &told).unwrap();
-            }
-            let expected = std::fs::read_to_string(&path).unwrap_or_default();
-            (expected != told).then(|| format!("{}\n--- expected\n{expected}\n--- told\n{told}", folder.display()))
-        })
-        .collect();
-    assert!(folders.len() > 40, "the stories are where they belong");
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    stories("tests/cases", 40, tell);
 }
 
 #[test]

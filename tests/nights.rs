@@ -2,16 +2,15 @@
 //! and what must come of them.
 //!
 //! A step's folder is named by its number and date, `1_2026-11-19`, and holds that date's files. A later
-//! step with an earlier date brings other files for it (a restated bill); a file `again` brings none.
+//! step with an earlier date brings other files for it (a restated bill); a file `again` brings none. A step's
+//! `job.toml` is the job from then on.
 //! `told.txt` is what each step published; `UPDATE=1 cargo test nights` writes it again.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
-use rayon::prelude::*;
-
 use crate::cases::told;
-use crate::support::{Published, Row, Workspace, output, project, stderr, updating};
+use crate::support::{Published, Row, Workspace, output, stderr, stories};
 
 fn tell(folder: &Path) -> String {
     let workspace = Workspace::new();
@@ -21,9 +20,12 @@ fn tell(folder: &Path) -> String {
     for (step, date) in steps(folder) {
         for entry in std::fs::read_dir(&step).unwrap().map(|entry| entry.unwrap()) {
             let name = entry.file_name().into_string().unwrap();
-            if name != "again" {
-                workspace.write(&format!("in/{date}/{name}"), std::fs::read(entry.path()).unwrap());
-            }
+            let target = match name.as_str() {
+                "again" => continue,
+                "job.toml" => name,
+                _ => format!("in/{date}/{name}"),
+            };
+            workspace.write(&target, std::fs::read(entry.path()).unwrap());
         }
         let run = || output(&["run", job.to_str().unwrap(), "--date", &date]);
         let ran = run();
@@ -115,19 +117,5 @@ fn rolled_line(row: &Row) -> String {
 
 #[test]
 fn every_story_comes_out_as_told() {
-    let folders: Vec<_> =
-        std::fs::read_dir(project("tests/nights")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    let wrong: Vec<String> = folders
-        .par_iter()
-        .filter_map(|folder| {
-            let (path, told) = (folder.join("told.txt"), tell(folder));
-            if updating() {
-                std::fs::write(&path, &told).unwrap();
-            }
-            let expected = std::fs::read_to_string(&path).unwrap_or_default();
-            (expected != told).then(|| format!("{}\n--- expected\n{expected}\n--- told\n{told}", folder.display()))
-        })
-        .collect();
-    assert!(folders.len() > 8, "the stories are where they belong");
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    stories("tests/nights", 8, tell);
 }

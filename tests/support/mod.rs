@@ -10,6 +10,7 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use rayon::prelude::*;
 
 /// A row of a published table, by column.
 pub type Row = BTreeMap<String, String>;
@@ -22,6 +23,24 @@ pub fn project(path: &str) -> PathBuf {
 /// Whether expected files are to be written again.
 pub fn updating() -> bool {
     std::env::var_os("UPDATE").is_some_and(|value| value == "1")
+}
+
+/// Holds each story of a folder, one folder each, against its `told.txt`; `tell` tells it anew.
+pub fn stories(folder: &str, least: usize, tell: fn(&Path) -> String) {
+    let folders: Vec<_> = std::fs::read_dir(project(folder)).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let wrong: Vec<String> = folders
+        .par_iter()
+        .filter_map(|folder| {
+            let (path, told) = (folder.join("told.txt"), tell(folder));
+            if updating() {
+                std::fs::write(&path, &told).unwrap();
+            }
+            let expected = std::fs::read_to_string(&path).unwrap_or_default();
+            (expected != told).then(|| format!("{}\n--- expected\n{expected}\n--- told\n{told}", folder.display()))
+        })
+        .collect();
+    assert!(folders.len() > least, "the stories are where they belong");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// The program, with nothing of the user's environment that could change what it does.
