@@ -17,8 +17,9 @@ use jiff::civil;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::error::Error;
+use crate::error::{Complaint, Error};
 use crate::job::Plan;
+use crate::report::{Table, TableSpec};
 use crate::store::{Created, Place, Store, sha256};
 
 /// A file of a run.
@@ -95,58 +96,102 @@ pub fn current(store: &Store, plan: &Plan, date: civil::Date) -> Result<Option<(
     read_commit(&place, &bytes).map(|commit| Some((commit, sha256(&bytes))))
 }
 
-/// A file of a committed run, held against the manifest, and the manifest against the commit.
-pub fn read_published(
-    store: &Store,
-    plan: &Plan,
-    date: civil::Date,
-    commit: &Commit,
-    name: &str,
-) -> Result<Bytes, Error> {
-    read_of(store, plan, date, &commit.manifest, &commit.manifest_sha256, &commit.run_id, name)
+/// The run that is current on a date.
+///
+/// # Errors
+/// [`Error::NotThereYet`] when nothing was published for it.
+pub fn published(store: &Store, plan: &Plan, date: civil::Date) -> Result<(Commit, Link), Error> {
+    let Some((commit, _)) = current(store, plan, date)? else {
+        let what = format!("job {} has published nothing for {date}", plan.job);
+        return Err(Error::NotThereYet(Complaint::new(what).hint("tieout run it first")));
+    };
+    let link = Link::of(date, &commit);
+    Ok((commit, link))
 }
 
-/// A file of a run by what names its manifest.
-pub(crate) fn read_of(
-    store: &Store,
-    plan: &Plan,
-    date: civil::Date,
-    manifest: &str,
-    manifest_sha256: &str,
-    run_id: &str,
-    name: &str,
-) -> Result<Bytes, Error> {
-    let dated = folder_of(plan, date);
-    let bytes = checked(store, &dated.join(manifest), manifest_sha256)?;
-    let manifest: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
-    let outputs = manifest["outputs"].as_array().map_or(&[][..], Vec::as_slice);
-    let listed = outputs.iter().find(|output| output["name"] == name);
-    let hash = listed.and_then(|output| output["sha256"].as_str()).unwrap_or_default();
-    checked(store, &dated.join(&format!("run={run_id}")).join(name), hash)
+/// A committed run: where it is, and what proves that nothing of it has changed since.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Link {
+    /// The business date.
+    pub date: civil::Date,
+    /// The run.
+    pub run_id: String,
+    /// SHA-256 of its manifest.
+    pub manifest_sha256: String,
 }
 
-/// The names of the files of a committed run.
-pub fn names(store: &Store, plan: &Plan, date: civil::Date, commit: &Commit) -> Result<Vec<String>, Error> {
-    let manifest: serde_json::Value = read_manifest(store, plan, date, commit)?;
-    let outputs = manifest["outputs"].as_array().into_iter().flatten();
-    Ok(outputs.filter_map(|output| output["name"].as_str().map(str::to_owned)).collect())
+impl Link {
+    /// The run that a commit of a date made current.
+    #[must_use]
+    pub fn of(date: civil::Date, commit: &Commit) -> Self {
+        Self { date, run_id: commit.run_id.clone(), manifest_sha256: commit.manifest_sha256.clone() }
+    }
+
+    /// The run's folder.
+    #[must_use]
+    pub fn folder(&self, plan: &Plan) -> Place {
+        folder_of(plan, self.date).join(&format!("run={}", self.run_id))
+    }
+
+    /// The manifest.
+    pub fn manifest<T: serde::de::DeserializeOwned>(&self, store: &Store, plan: &Plan) -> Result<T, Error> {
+        let bytes = checked(store, &self.folder(plan).join(MANIFEST), &self.manifest_sha256)?;
+        serde_json::from_slice(&bytes).map_err(|e| self.unreadable(plan, MANIFEST, format!("not a manifest: {e}")))
+    }
+
+    /// The names of the run's files.
+    pub fn names(&self, store: &Store, plan: &Plan) -> Result<Vec<String>, Error> {
+        let manifest: Listing = self.manifest(store, plan)?;
+        Ok(manifest.outputs.into_iter().map(|output| output.name).collect())
+    }
+
+    /// A file of the run; none where the run never had it, or where all of its results were removed since.
+    pub fn find(&self, store: &Store, plan: &Plan, name: &str) -> Result<Option<Bytes>, Error> {
+        let place = self.folder(plan).join(MANIFEST);
+        let Some(bytes) = store.read(&place)? else { return Ok(None) };
+        if sha256(&bytes) != self.manifest_sha256 {
+            return Err(self.unreadable(plan, MANIFEST, CHANGED.to_owned()));
+        }
+        let manifest: Listing = serde_json::from_slice(&bytes)
+            .map_err(|e| self.unreadable(plan, MANIFEST, format!("not a manifest: {e}")))?;
+        let listed = manifest.outputs.iter().find(|output| output.name == name);
+        listed.map(|output| checked(store, &self.folder(plan).join(name), &output.sha256)).transpose()
+    }
+
+    /// A file that every run has.
+    pub fn read(&self, store: &Store, plan: &Plan, name: &str) -> Result<Bytes, Error> {
+        self.find(store, plan, name)?.ok_or_else(|| self.unreadable(plan, name, GONE.to_owned()))
+    }
+
+    /// A table that every run has.
+    pub fn table(&self, store: &Store, plan: &Plan, spec: TableSpec) -> Result<Table, Error> {
+        let name = spec.parquet_name();
+        let bytes = self.read(store, plan, &name)?;
+        Table::read(spec, bytes).map_err(|cause| self.unreadable(plan, &name, cause))
+    }
+
+    /// What is wrong with a file of the run, as an error.
+    #[must_use]
+    pub fn unreadable(&self, plan: &Plan, name: &str, cause: String) -> Error {
+        Error::Unavailable { action: "reading", uri: self.folder(plan).join(name).to_string(), cause }
+    }
 }
 
-/// The manifest of a committed run, held against the commit.
-pub fn read_manifest<T: serde::de::DeserializeOwned>(
-    store: &Store,
-    plan: &Plan,
-    date: civil::Date,
-    commit: &Commit,
-) -> Result<T, Error> {
-    let place = folder_of(plan, date).join(&commit.manifest);
-    let bytes = checked(store, &place, &commit.manifest_sha256)?;
-    serde_json::from_slice(&bytes).map_err(|e| Error::Unavailable {
-        action: "reading",
-        uri: place.to_string(),
-        cause: format!("not a manifest: {e}"),
-    })
+/// What of a manifest says which files there are.
+#[derive(Deserialize)]
+struct Listing {
+    outputs: Vec<Listed>,
 }
+
+#[derive(Deserialize)]
+struct Listed {
+    name: String,
+    sha256: String,
+}
+
+const MANIFEST: &str = "manifest.json";
+const CHANGED: &str = "it is not what was committed";
+const GONE: &str = "it was committed and is gone";
 
 fn checked(store: &Store, place: &Place, hash: &str) -> Result<Bytes, Error> {
     match store.read(place)? {
@@ -155,8 +200,8 @@ fn checked(store: &Store, place: &Place, hash: &str) -> Result<Bytes, Error> {
             action: "reading",
             uri: place.to_string(),
             cause: match kept {
-                Some(_) => "it is not what was committed".to_owned(),
-                None => "it was committed and is gone".to_owned(),
+                Some(_) => CHANGED.to_owned(),
+                None => GONE.to_owned(),
             },
         }),
     }
@@ -204,7 +249,7 @@ pub fn publish(
     write_all(store, &folder, outputs)?;
     let previous = before.map(|(_, hash)| hash.clone());
     let manifest = finished_manifest(manifest, outputs);
-    write_checked(store, &folder.join("manifest.json"), &manifest)?;
+    write_checked(store, &folder.join(MANIFEST), &manifest)?;
 
     let number = before.map_or(0, |(commit, _)| commit.number) + 1;
     let commit = Commit {

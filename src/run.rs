@@ -24,7 +24,7 @@ use crate::finding::Finding;
 use crate::intake::{self, Intake, Now};
 use crate::job::{Evidence, Language, Plan, day_of};
 use crate::normalise::decimal_text;
-use crate::publish::{self, Commit, Output, Published};
+use crate::publish::{self, Commit, Link, Output, Published};
 use crate::reconcile::{self, Reconciled};
 use crate::report::schema::{
     DIFFERENCES_FOR_PEOPLE, INPUTS, MATCHES, OPEN_ITEMS_FOR_PEOPLE, SETTLEMENTS_FOR_PEOPLE, SUMMARY_FOR_PEOPLE,
@@ -117,7 +117,7 @@ pub fn run(store: &Store, plan: &Plan, date: civil::Date, options: &Options) -> 
     };
     let mut summary = parts.summary()?;
     let first_seen = first_seen(residue.all_carried());
-    let replaced = replaces.as_ref().map(|(commit, _)| commit);
+    let replaced = replaces.as_ref().map(|(commit, _)| Link::of(date, commit));
     let wanted = worklist::Wanted {
         plan,
         date,
@@ -130,8 +130,8 @@ pub fn run(store: &Store, plan: &Plan, date: civil::Date, options: &Options) -> 
         withheld: summary.withheld.as_deref(),
         distrusted: &chain.withheld,
     };
-    let items = wanted.items(Register::read(store, plan, date, &chain, replaced)?);
-    let booked = Booked::read(store, plan, date, replaced, &residue, &reconciled)?;
+    let items = wanted.items(Register::read(store, plan, &chain, replaced.as_ref())?);
+    let booked = Booked::read(store, plan, replaced.as_ref(), &residue, &reconciled)?;
     let worklist = wanted.table(&items)?;
     summary.worklist = summary::worklist_lines(&items);
     let made = Made {
@@ -173,7 +173,7 @@ const ID_LENGTH: usize = 24;
 /// What a run is made of: its inputs, its policy, the program, the day before. Equal for equal results.
 fn identity(plan: &Plan, date: civil::Date, intake: &Intake, rates: &RateFile, chain: &Chain) -> String {
     let mut text = format!("tieout {}\n{}\n{date}\n{}\n", env!("CARGO_PKG_VERSION"), plan.job, plan.policy_hash);
-    match &chain.commit {
+    match chain.before() {
         Some(before) => text += &format!("after {}\n", before.manifest_sha256),
         None => text += "fresh\n",
     }
@@ -195,15 +195,10 @@ fn identity(plan: &Plan, date: civil::Date, intake: &Intake, rates: &RateFile, c
 
 /// What the current commit says, which is of the same run.
 fn published_before(store: &Store, plan: &Plan, date: civil::Date, commit: &Commit) -> Result<Finished, Error> {
-    let folder = publish::folder_of(plan, date).join(&format!("run={}", commit.run_id));
-    let page = publish::read_published(store, plan, date, commit, SUMMARY)?;
-    let summary = serde_json::from_slice(&page).map_err(|e| Error::Unavailable {
-        action: "reading",
-        uri: folder.join(SUMMARY).to_string(),
-        cause: format!("not a summary: {e}"),
-    })?;
+    let run = Link::of(date, commit);
+    let summary = Summary::read(store, plan, &run)?;
     // What needed people has told them already.
-    let published = Some(Published::Already { folder, number: commit.number });
+    let published = Some(Published::Already { folder: run.folder(plan), number: commit.number });
     Ok(Finished { summary, published, exit_code: 0 })
 }
 
@@ -278,18 +273,8 @@ fn first_seen(carried: &[Carried]) -> BTreeMap<String, Day> {
 
 /// The day begins with what the day before ended with.
 fn prove_opening(store: &Store, plan: &Plan, chain: &Chain, lines: &[RollForward]) -> Result<(), Error> {
-    let before = match (&chain.commit, chain.links.first()) {
-        (Some(commit), Some(link)) => {
-            let page = publish::read_published(store, plan, link.date, commit, SUMMARY)?;
-            let summary: Summary = serde_json::from_slice(&page).map_err(|e| Error::Unavailable {
-                action: "reading",
-                uri: publish::folder_of(plan, link.date).join(SUMMARY).to_string(),
-                cause: format!("not a summary: {e}"),
-            })?;
-            summary.roll_forward
-        }
-        _ => Vec::new(),
-    };
+    let before = chain.before().map(|before| Summary::read(store, plan, before)).transpose()?;
+    let before = before.map(|summary| summary.roll_forward).unwrap_or_default();
     Ok(roll::prove_opening(lines, &before)?)
 }
 
@@ -305,7 +290,7 @@ fn of_the_days(
 ) -> Result<Vec<Finding>, Error> {
     let mut findings = Vec::new();
     if let Some((commit, _)) = replaces {
-        let manifest: serde_json::Value = publish::read_manifest(store, plan, date, commit)?;
+        let manifest: serde_json::Value = Link::of(date, commit).manifest(store, plan)?;
         for (number, source) in plan.of_book(Book::Statement) {
             let of_source = |input: &&serde_json::Value| input["source"].as_str() == Some(&source.name);
             let inputs = manifest["inputs"].as_array().into_iter().flatten().filter(of_source);
@@ -334,9 +319,6 @@ fn of_the_days(
     }
     Ok(findings)
 }
-
-/// The file of the first page.
-const SUMMARY: &str = "summary.json";
 
 /// The job's policy, narrowed to what tonight's files show.
 fn policy_of(plan: &Plan, day: Day, intake: &Intake) -> Policy {
@@ -616,14 +598,13 @@ impl Made<'_, '_> {
         let mut outputs: Vec<Output> = done.into_iter().flatten().collect();
         let mut text = serde_json::to_vec_pretty(summary).expect("a summary is plain values");
         text.push(b'\n');
-        outputs.push(Output { name: SUMMARY.to_owned(), bytes: text.into(), rows: None, for_people: true });
+        outputs.push(Output { name: Summary::FILE.to_owned(), bytes: text.into(), rows: None, for_people: true });
         outputs.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(outputs)
     }
 
     fn leaving(&self) -> Leaving<'_, '_> {
         Leaving {
-            plan: self.plan,
             night: self.night,
             residue: self.residue,
             reconciled: self.reconciled,

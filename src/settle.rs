@@ -2,22 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bytes::Bytes;
-use jiff::civil;
 use tieout_kernel::calendar::Day;
 use tieout_kernel::code::Code;
 use tieout_kernel::currency::Currency;
 use tieout_kernel::money::{Minor, Total};
-use tieout_kernel::outcome::{Difference, Outcome, State as MatchState};
+use tieout_kernel::outcome::{Difference, Outcome, State};
 use tieout_kernel::record::{Book, Origin, Record, Status};
 use tieout_kernel::settle::{Class, Decision, Drift, Line, Settlement, drifts, journal, settle};
 
 use crate::agree::{Night, Residue, Scan};
 use crate::error::Error;
 use crate::finding::Finding;
-use crate::job::Plan;
+use crate::job::{Plan, date_of};
 use crate::normalise::decimal_text;
-use crate::publish::{self, Commit};
+use crate::publish::{self, Link};
 use crate::reconcile::Reconciled;
 use crate::report::schema::SETTLEMENTS;
 use crate::report::tables::Tables;
@@ -89,7 +87,7 @@ fn matched_volume(
     for outcome in &reconciled.outcomes {
         if let Outcome::Match { statement, state, .. } = outcome {
             let record = &reconciled.records[*statement as usize];
-            if record.status == Status::Success && *state != MatchState::MatchedBefore {
+            if record.status == Status::Success && *state != State::MatchedBefore {
                 *volume.entry(record.source).or_default().entry(record.currency).or_default() += record.principal;
             }
         }
@@ -185,8 +183,7 @@ fn entry_id(parts: &[&str]) -> String {
 }
 
 /// The entries of a published table.
-fn entries(bytes: Bytes) -> Result<Vec<Entry>, String> {
-    let table = Table::read(SETTLEMENTS, bytes)?;
+fn entries(table: &Table) -> Result<Vec<Entry>, String> {
     let mut entries: Vec<Entry> = Vec::new();
     for cells in table.cells() {
         let text = |name: &str| cells.text(name).unwrap_or_default().to_owned();
@@ -233,26 +230,24 @@ impl Booked {
     pub fn read(
         store: &Store,
         plan: &Plan,
-        date: civil::Date,
-        replaces: Option<&Commit>,
+        replaces: Option<&Link>,
         residue: &Residue,
         reconciled: &Reconciled<'_>,
     ) -> Result<Self, Error> {
-        let read = |date: civil::Date, commit: &Commit| -> Result<Vec<Entry>, Error> {
-            let bytes = publish::read_published(store, plan, date, commit, FILE)?;
-            let uri = publish::folder_of(plan, date).join(&format!("run={}", commit.run_id)).join(FILE);
-            entries(bytes).map_err(|cause| Error::Unavailable { action: "reading", uri: uri.to_string(), cause })
+        let read = |run: &Link| -> Result<Vec<Entry>, Error> {
+            let table = run.table(store, plan, SETTLEMENTS)?;
+            entries(&table).map_err(|cause| run.unreadable(plan, &SETTLEMENTS.parquet_name(), cause))
         };
-        let replaced = replaces.map(|commit| read(date, commit)).transpose()?.unwrap_or_default();
+        let replaced = replaces.map(read).transpose()?.unwrap_or_default();
         let mut undone = Vec::new();
         let mut by_night: BTreeMap<Day, BTreeSet<&str>> = BTreeMap::new();
         for (night, difference) in opened_again(residue, reconciled) {
             by_night.entry(night).or_default().insert(difference);
         }
         for (night, differences) in by_night {
-            let settled_on = civil::date(1970, 1, 1).saturating_add(jiff::Span::new().days(i64::from(night.0)));
+            let settled_on = date_of(night);
             let Some((commit, _)) = publish::current(store, plan, settled_on)? else { continue };
-            let of_night = read(settled_on, &commit)?;
+            let of_night = read(&Link::of(settled_on, &commit))?;
             let concerned =
                 |entry: &Entry| entry.reverses.is_none() && differences.contains(entry.difference_id.as_str());
             undone.extend(of_night.into_iter().filter(concerned));
@@ -261,16 +256,13 @@ impl Booked {
     }
 }
 
-/// The file of the journal.
-const FILE: &str = "settlements.parquet";
-
 /// Differences that an earlier night settled and whose records no longer agree among themselves.
 fn opened_again<'r>(residue: &'r Residue, reconciled: &Reconciled<'_>) -> Vec<(Day, &'r str)> {
     let mut opened = Vec::new();
     for outcome in &reconciled.outcomes {
         for (at, state) in outcome.records() {
             let settled = residue.carried(at as usize).filter(|carried| carried.origin == Origin::Settled);
-            if let Some(carried) = settled.filter(|_| state != MatchState::MatchedBefore) {
+            if let Some(carried) = settled.filter(|_| state != State::MatchedBefore) {
                 opened.extend(carried.difference.as_deref().map(|difference| (carried.first_seen, difference)));
             }
         }

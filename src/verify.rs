@@ -27,7 +27,7 @@ fn broken<T>(what: impl Into<String>) -> Result<T, Broken> {
 /// # Errors
 /// The first thing that does not hold.
 pub fn check(files: &Files) -> Result<(), Broken> {
-    let summary = files.get("summary.json").ok_or_else(|| Broken("there is no summary".to_owned()))?;
+    let summary = files.get(Summary::FILE).ok_or_else(|| Broken("there is no summary".to_owned()))?;
     let summary: Summary =
         serde_json::from_slice(summary).map_err(|e| Broken(format!("the summary cannot be read: {e}")))?;
     let differences = table(files, DIFFERENCES)?;
@@ -41,7 +41,7 @@ pub fn check(files: &Files) -> Result<(), Broken> {
 }
 
 fn table(files: &Files, spec: TableSpec) -> Result<Table, Broken> {
-    let name = format!("{}.parquet", spec.name);
+    let name = spec.parquet_name();
     let bytes = files.get(&name).ok_or_else(|| Broken(format!("there is no {name}")))?;
     Table::read(spec, bytes.clone()).map_err(|e| Broken(format!("{name}: {e}")))
 }

@@ -194,6 +194,29 @@ fn what_was_published_is_shown_as_a_page_and_filtered() {
     let of_wechat = having(&|row| row["statement_source"] == "wechat");
     assert_eq!(csv::Reader::from_reader(csv.as_bytes()).records().count(), of_wechat.len());
 
+    let items = workspace.published("shop", DATE).table("worklist");
+    let item_ids = |test: &dyn Fn(&crate::support::Row) -> bool| -> Vec<String> {
+        items.iter().filter(|row| test(row)).map(|row| row["item_id"].clone()).collect()
+    };
+    let shown = |more: &[&str]| -> Vec<String> {
+        let value = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap();
+        show(&[more, &["--json"]].concat()).lines().map(|line| text(&value(line)["item_id"])).collect()
+    };
+    assert_eq!(shown(&["--worklist"]), item_ids(&|_| true));
+    let queue = &items[0]["queue"];
+    let of_queue = item_ids(&|row| row["queue"] == *queue && row["severity"] == "P0");
+    assert!(!of_queue.is_empty() && of_queue.len() < items.len());
+    assert_eq!(shown(&["--queue", queue, "--tier", "P0"]), of_queue);
+    assert_eq!(shown(&["--verb", "REFUND", "--state", "ISSUED"]), item_ids(&|row| row["verb"] == "REFUND"));
+    assert_eq!(
+        shown(&["--worklist", "--where", "approval_level >= 1 and source = 'wechat'"]),
+        item_ids(&|row| row["approval_level"] != "0" && row["source"] == "wechat")
+    );
+    let in_words = show(&["--verb", "REFUND"]);
+    assert!(in_words.contains("at most") && in_words.contains("approvals"), "{in_words}");
+    let both = output(&["show", job, "--date", DATE, "--differences", "--queue", "x"]);
+    assert_eq!(both.status.code(), Some(2));
+
     let wrong = output(&["show", job, "--date", DATE, "--where", "amount > 5"]);
     assert_eq!(wrong.status.code(), Some(2));
     assert!(stderr(&wrong).contains("there is no column `amount`"), "{}", stderr(&wrong));

@@ -5,31 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Complaint, Error};
 use crate::job::{Plan, day_of};
-use crate::publish::{self, Commit};
+use crate::publish::{self, Link};
 use crate::store::Store;
-
-/// A day that later days are made of, as its commit was.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Link {
-    /// The business date.
-    pub date: civil::Date,
-    /// The run.
-    pub run_id: String,
-    /// SHA-256 of its manifest.
-    pub manifest_sha256: String,
-}
-
-impl Link {
-    /// A file that the day published; none where its results were removed since.
-    pub fn read(&self, store: &Store, plan: &Plan, name: &str) -> Result<Option<bytes::Bytes>, Error> {
-        let dated = publish::folder_of(plan, self.date);
-        let manifest = format!("run={}/manifest.json", self.run_id);
-        if store.read(&dated.join(&manifest))?.is_none() {
-            return Ok(None);
-        }
-        publish::read_of(store, plan, self.date, &manifest, &self.manifest_sha256, &self.run_id, name).map(Some)
-    }
-}
 
 /// Sources of a day that were not reconciled.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -54,12 +31,18 @@ pub struct Withheld {
 pub struct Chain {
     /// The days before, the latest first; empty for a first day.
     pub links: Vec<Link>,
-    /// The commit of the day before.
-    pub commit: Option<Commit>,
     /// Days before that were published without some of their sources.
     pub incomplete: Vec<Incomplete>,
     /// Days before whose controls failed.
     pub withheld: Vec<Withheld>,
+}
+
+impl Chain {
+    /// The day before.
+    #[must_use]
+    pub fn before(&self) -> Option<&Link> {
+        self.links.first()
+    }
 }
 
 /// What of a manifest the next day reads.
@@ -126,24 +109,25 @@ pub fn chain(store: &Store, plan: &Plan, date: civil::Date, start_fresh: bool) -
         };
         return Err(Error::NotThereYet(Complaint::new(what).hint(hint)));
     };
-    let manifest: Manifest = publish::read_manifest(store, plan, before, &commit)?;
+    let own = Link::of(before, &commit);
+    let manifest: Manifest = own.manifest(store, plan)?;
     stands(store, plan, &manifest.chain, date)?;
-    let own = Link { date: before, run_id: commit.run_id.clone(), manifest_sha256: commit.manifest_sha256.clone() };
     let mut links = vec![own];
     links.extend(manifest.chain);
     // The day before and as many as the history reaches.
     let reach = i64::from(plan.carry.history_days.max(1));
     links.retain(|link| days_between(link.date, date) <= reach || link.date == before);
     let keep_open = i64::from(plan.carry.keep_open);
-    let mut withheld = manifest.withheld;
+    let Manifest { mut incomplete, mut withheld, .. } = manifest;
+    incomplete.retain(|day| days_between(day.date, date) <= keep_open);
     withheld.retain(|day| days_between(day.date, date) <= keep_open);
-    Ok(Chain { links, commit: Some(commit), incomplete: manifest.incomplete, withheld })
+    Ok(Chain { links, incomplete, withheld })
 }
 
 /// Whether the days that a commit was made of are still what they were; gives how many there are.
-pub fn verified(store: &Store, plan: &Plan, date: civil::Date, commit: &Commit) -> Result<usize, Error> {
-    let manifest: Manifest = publish::read_manifest(store, plan, date, commit)?;
-    stands(store, plan, &manifest.chain, date)?;
+pub fn verified(store: &Store, plan: &Plan, run: &Link) -> Result<usize, Error> {
+    let manifest: Manifest = run.manifest(store, plan)?;
+    stands(store, plan, &manifest.chain, run.date)?;
     Ok(manifest.chain.len())
 }
 

@@ -37,7 +37,6 @@ use super::days::{Chain, days_between};
 use crate::agree::{Agreed, Night, Residue, Scan, split_of};
 use crate::error::Error;
 use crate::job::{Plan, day_of};
-use crate::publish;
 use crate::reconcile::Reconciled;
 use crate::report::VERSION_KEY;
 use crate::report::schema::HISTORY;
@@ -490,19 +489,20 @@ impl Found {
 pub fn look_up(store: &Store, plan: &Plan, date: civil::Date, chain: &Chain, filter: &Filter) -> Result<Found, Error> {
     let reach = i64::from(plan.carry.history_days);
     let links: Vec<_> = chain.links.iter().filter(|link| days_between(link.date, date) <= reach).collect();
-    let found: Vec<Vec<Seen>> = links
+    // A night may have no history: it was turned off then, or the night's results were removed since.
+    let found: Vec<Option<Vec<Seen>>> = links
         .par_iter()
         .map(|link| {
-            let Some(bytes) = link.read(store, plan, FILE)? else { return Ok(Vec::new()) };
-            read(plan, day_of(link.date), bytes, filter).map_err(|cause| {
-                let uri = publish::folder_of(plan, link.date).join(&format!("run={}", link.run_id)).join(FILE);
-                Error::Unavailable { action: "reading", uri: uri.to_string(), cause }
-            })
+            let Some(bytes) = link.find(store, plan, FILE)? else { return Ok(None) };
+            let seen = read(plan, day_of(link.date), bytes, filter);
+            seen.map(Some).map_err(|cause| link.unreadable(plan, FILE, cause))
         })
         .collect::<Result<_, Error>>()?;
-    let mut rows: Vec<Seen> = found.into_iter().flatten().collect();
+    // The history reaches back to the first night that has none.
+    let unbroken = links.iter().zip(&found).take_while(|(_, seen)| seen.is_some());
+    let first = unbroken.last().map_or(0, |(link, _)| days_between(link.date, date));
+    let mut rows: Vec<Seen> = found.into_iter().flatten().flatten().collect();
     rows.sort_by_key(|row| (row.key, row.night, row.txn, row.amount));
-    let first = links.last().map_or(0, |link| days_between(link.date, date));
     Ok(Found { rows, reach: u32::try_from(first).unwrap_or(0) })
 }
 
@@ -619,6 +619,12 @@ impl<'t> Texts<'t> {
 /// A provider's number of which only the hash is known.
 fn unnamed(txn: u64) -> String {
     format!("#{txn:016x}")
+}
+
+/// Whether a provider's number is only its hash, so that nobody at the provider knows it.
+#[must_use]
+pub fn is_unnamed(number: &str) -> bool {
+    number.len() == 17 && number.starts_with('#') && number[1..].bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// Gives records that came from the history on an earlier night the provider's numbers that tonight knows.

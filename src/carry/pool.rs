@@ -16,7 +16,6 @@ use super::days::Chain;
 use crate::agree::{Night, Residue};
 use crate::error::Error;
 use crate::job::{Plan, day_of};
-use crate::publish;
 use crate::reconcile::Reconciled;
 use crate::report::schema::OPEN_ITEMS;
 use crate::report::{Cells, Sheet, Table};
@@ -31,32 +30,27 @@ pub struct Pool {
     pub lapsed: Vec<Carried>,
 }
 
-/// The file of the pool.
-const FILE: &str = "open_items.parquet";
-
 /// Reads the pool of the day before.
 ///
 /// # Errors
 /// When it cannot be read, or has records of a source that the job no longer has.
 pub fn read(store: &Store, plan: &Plan, date: civil::Date, chain: &Chain) -> Result<Pool, Error> {
-    let (Some(commit), Some(link)) = (&chain.commit, chain.links.first()) else { return Ok(Pool::default()) };
-    let bytes = publish::read_published(store, plan, link.date, commit, FILE)?;
-    let place = publish::folder_of(plan, link.date).join(&format!("run={}", commit.run_id)).join(FILE);
-    let unreadable = |cause: String| Error::Unavailable { action: "reading", uri: place.to_string(), cause };
-    let table = Table::read(OPEN_ITEMS, bytes).map_err(unreadable)?;
+    let Some(before) = chain.before() else { return Ok(Pool::default()) };
+    let table = before.table(store, plan, OPEN_ITEMS)?;
     let mut pool = Pool::default();
     let today = day_of(date);
     for cells in table.cells() {
         let source = cells.text("source").unwrap_or_default();
         let Some(number) = plan.sources.iter().position(|known| known.name == source) else {
             let what =
-                format!("the pool of {} has records of source `{source}`, which the job no longer has", link.date);
+                format!("the pool of {} has records of source `{source}`, which the job no longer has", before.date);
             let hint = "give the source its name back, or begin again with --start-fresh";
             return Err(Error::usage(what, hint));
         };
         let number = u16::try_from(number).unwrap_or(u16::MAX);
-        let one =
-            from_cells(plan, number, &cells).ok_or_else(|| unreadable("a row lacks what every row has".to_owned()))?;
+        let one = from_cells(plan, number, &cells).ok_or_else(|| {
+            before.unreadable(plan, &OPEN_ITEMS.parquet_name(), "a row lacks what every row has".to_owned())
+        })?;
         let open_for = i64::from(today.0) - i64::from(one.first_seen.0);
         let target = if open_for > i64::from(plan.carry.keep_open) { &mut pool.lapsed } else { &mut pool.carried };
         target.push(one);
@@ -135,8 +129,6 @@ struct Kept<'k> {
 
 /// What the next run needs: open records, what explains open differences, and what was settled.
 pub struct Leaving<'l, 'r> {
-    /// The job.
-    pub plan: &'l Plan,
     /// The files.
     pub night: &'l Night<'l>,
     /// What the records carry along.

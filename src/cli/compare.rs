@@ -95,7 +95,7 @@ fn rejects(answer: &Answer) {
 }
 
 fn write(store: &Store, folder: &Place, table: &Table) -> Result<(), Error> {
-    store.write(&folder.join(&format!("{}.parquet", table.spec.name)), table.parquet())?;
+    store.write(&folder.join(&table.spec.parquet_name()), table.parquet())?;
     store.write(&folder.join(&format!("{}.csv", table.spec.name)), table.csv())
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::{DONE, console, date_of, store};
 use crate::carry::days;
-use crate::error::{Complaint, Error};
+use crate::error::Error;
 use crate::job;
 use crate::publish;
 use crate::verify::{Files, check};
@@ -24,17 +24,14 @@ impl Arguments {
         let plan = job::load(&self.job)?;
         let date = date_of("--date", &self.date)?;
         let store = store()?;
-        let Some((commit, _)) = publish::current(&store, &plan, date)? else {
-            let what = format!("job {} has published nothing for {date}", plan.job);
-            return Err(Error::NotThereYet(Complaint::new(what).hint("tieout run it first")));
-        };
-        let names = publish::names(&store, &plan, date, &commit)?;
+        let (commit, run) = publish::published(&store, &plan, date)?;
+        let names = run.names(&store, &plan)?;
         let mut files = Files::new();
         for name in &names {
-            files.insert(name.clone(), publish::read_published(&store, &plan, date, &commit, name)?);
+            files.insert(name.clone(), run.read(&store, &plan, name)?);
         }
         check(&files)?;
-        let links = days::verified(&store, &plan, date, &commit)?;
+        let links = days::verified(&store, &plan, &run)?;
         console::out(&format!(
             "{} {date}: commit {} holds; {} files are what was committed, their tables agree, {links} days before it \
              are what it was made of\n",

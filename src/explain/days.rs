@@ -2,18 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bytes::Bytes;
 use jiff::civil;
 use serde::{Deserialize, Serialize};
 
 use super::Sought;
 use super::record::{Known, Whereabouts};
 use super::row::Row;
-use crate::carry::days::{Chain, Link};
+use crate::carry::days::Chain;
 use crate::carry::history::{self, Filter, Found};
-use crate::error::{Complaint, Error};
+use crate::error::Error;
 use crate::job::Plan;
-use crate::publish;
+use crate::publish::{self, Link};
 use crate::report::schema::OPEN_ITEMS;
 use crate::report::{Cells, TableSpec};
 use crate::store::Store;
@@ -72,12 +71,8 @@ pub const OPEN: [&str; 3] = ["TIMING_PENDING", "HELD_NO_STATEMENT", "IN_DIFFEREN
 impl<'d> Days<'d> {
     /// Follows the commit of a date and its chain.
     pub fn of(store: &'d Store, plan: &'d Plan, date: civil::Date) -> Result<Self, Error> {
-        let Some((commit, _)) = publish::current(store, plan, date)? else {
-            let what = format!("job {} has published nothing for {date}", plan.job);
-            return Err(Error::NotThereYet(Complaint::new(what).hint("tieout run it first")));
-        };
-        let manifest: Manifest = publish::read_manifest(store, plan, date, &commit)?;
-        let today = Link { date, run_id: commit.run_id, manifest_sha256: commit.manifest_sha256 };
+        let (_, today) = publish::published(store, plan, date)?;
+        let manifest: Manifest = today.manifest(store, plan)?;
         Ok(Self { store, plan, today, before: manifest.chain })
     }
 
@@ -88,33 +83,16 @@ impl<'d> Days<'d> {
             return Ok(Some(known.clone()));
         }
         let current = publish::current(self.store, self.plan, night)?;
-        let link = |(commit, _): (publish::Commit, String)| Link {
-            date: night,
-            run_id: commit.run_id,
-            manifest_sha256: commit.manifest_sha256,
-        };
-        Ok(current.map(link))
-    }
-
-    /// A file of a day; none where an earlier day's results were removed.
-    fn bytes(&self, link: &Link, name: &str) -> Result<Option<Bytes>, Error> {
-        let bytes = link.read(self.store, self.plan, name)?;
-        if bytes.is_none() && link.date == self.today.date {
-            return Err(self.unreadable(link, name, "it was committed and is gone".to_owned()));
-        }
-        Ok(bytes)
+        Ok(current.map(|(commit, _)| Link::of(night, &commit)))
     }
 
     /// The rows of a day's table that pass a test.
     pub fn rows(&self, link: &Link, spec: TableSpec, test: impl FnMut(&Cells<'_>) -> bool) -> Result<Vec<Row>, Error> {
-        let name = format!("{}.parquet", spec.name);
-        let Some(bytes) = self.bytes(link, &name)? else { return Ok(Vec::new()) };
-        Row::read(spec, bytes, test).map_err(|cause| self.unreadable(link, &name, cause))
-    }
-
-    fn unreadable(&self, link: &Link, name: &str, cause: String) -> Error {
-        let place = publish::folder_of(self.plan, link.date).join(&format!("run={}", link.run_id)).join(name);
-        Error::Unavailable { action: "reading", uri: place.to_string(), cause }
+        let name = spec.parquet_name();
+        let found = link.find(self.store, self.plan, &name)?;
+        // What an earlier day published may have been removed since.
+        let Some(bytes) = found else { return Ok(Vec::new()) };
+        Row::read(spec, bytes, test).map_err(|cause| link.unreadable(self.plan, &name, cause))
     }
 
     /// What ended under some keys, on the date and before.
@@ -133,11 +111,8 @@ impl<'d> Days<'d> {
 
     /// Whether a day's history has a row of a provider's number, by its hash.
     pub fn remembers(&self, link: &Link, txn: u64) -> Result<bool, Error> {
-        if self.plan.carry.history_days == 0 {
-            return Ok(false);
-        }
-        let Some(bytes) = self.bytes(link, history::FILE)? else { return Ok(false) };
-        history::has_number(bytes, txn).map_err(|cause| self.unreadable(link, history::FILE, cause))
+        let Some(bytes) = link.find(self.store, self.plan, history::FILE)? else { return Ok(false) };
+        history::has_number(bytes, txn).map_err(|cause| link.unreadable(self.plan, history::FILE, cause))
     }
 
     /// Day by day, what became of the records and of whatever else is sought.

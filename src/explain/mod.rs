@@ -31,13 +31,13 @@ pub use row::Row;
 
 use crate::carry::history::{Found, txn_hash};
 use crate::error::Error;
-use crate::job::Plan;
+use crate::job::{Plan, date_of};
 use crate::report::Cells;
 use crate::report::schema::{DIFFERENCES, MATCHES, OPEN_ITEMS, SETTLEMENTS, WORKLIST};
 use crate::store::Store;
 use days::{Days, Ended};
 use inputs::{Inputs, Search};
-use record::{date_of, in_order};
+use record::in_order;
 
 /// What is known of a key on a date.
 #[derive(Clone, Debug, Serialize)]
@@ -339,7 +339,7 @@ impl Side {
     fn of_cells(self, cells: &Cells<'_>, today: civil::Date) -> Whereabouts {
         let text = |name: &str| cells.text(name).unwrap_or_default().to_owned();
         Whereabouts {
-            night: cells.date(self.night).map_or(today, |day| date_of(day.0)),
+            night: cells.date(self.night).map_or(today, date_of),
             source: text(self.source),
             file: text(self.file),
             line: cells.integer(self.line).and_then(|line| u64::try_from(line).ok()).unwrap_or(0),
@@ -378,12 +378,12 @@ fn ended(plan: &Plan, found: &Found) -> Vec<Ended> {
         for ((book, whence), line) in sides.into_iter().zip(seen.lines) {
             let Some(whence) = whence else { continue };
             let row = Whereabouts {
-                night: date_of(whence.night.unwrap_or(seen.night).0),
+                night: date_of(whence.night.unwrap_or(seen.night)),
                 source: plan.sources[usize::from(whence.source)].name.clone(),
                 file: whence.file.clone(),
                 line: u64::from(line),
             };
-            ended.push(Ended { date: date_of(seen.night.0), book: book.word(), row, state: seen.what.state.word() });
+            ended.push(Ended { date: date_of(seen.night), book: book.word(), row, state: seen.what.state.word() });
         }
     }
     ended
@@ -411,7 +411,7 @@ fn earlier(days: &Days<'_>, seed: u64, key: &str) -> Result<Vec<civil::Date>, Er
         KindClass::ALL.iter().map(move |&class| hasher.hash(class, key)).collect::<Vec<u128>>()
     };
     let keys: BTreeSet<u128> = days.plan.accounts().keys().flat_map(hashes).collect();
-    let mut dates: BTreeSet<civil::Date> = days.ended(&keys)?.rows.iter().map(|seen| date_of(seen.night.0)).collect();
+    let mut dates: BTreeSet<civil::Date> = days.ended(&keys)?.rows.iter().map(|seen| date_of(seen.night)).collect();
     let txn = txn_hash(seed, key);
     for link in &days.before {
         let is_item =

@@ -13,7 +13,7 @@ use super::days::Change;
 use super::row::Row;
 use crate::agree::NightFile;
 use crate::formats::Written;
-use crate::job::Plan;
+use crate::job::{Plan, date_of};
 use crate::normalise::{Columns, decimal_text};
 use crate::report::{Cells, masked};
 
@@ -159,7 +159,7 @@ impl Whereabouts {
     pub(super) fn of_pool(cells: &Cells<'_>) -> Self {
         let text = |name: &str| cells.text(name).unwrap_or_default().to_owned();
         Self {
-            night: cells.date("night").map(|day| date_of(day.0)).unwrap_or_default(),
+            night: cells.date("night").map(date_of).unwrap_or_default(),
             source: text("source"),
             file: text("file"),
             line: cells.integer("line").and_then(|line| u64::try_from(line).ok()).unwrap_or(0),
@@ -185,11 +185,6 @@ impl Whereabouts {
             (false, line) => format!("{}:{line}@{}", self.file, self.night),
         }
     }
-}
-
-/// The date of a day that is counted from 1970.
-pub fn date_of(day: i32) -> civil::Date {
-    civil::date(1970, 1, 1).saturating_add(jiff::Span::new().days(i64::from(day)))
 }
 
 impl Known {

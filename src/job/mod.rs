@@ -14,6 +14,6 @@ pub use plan::{
     DatedPlace, Deadline, Evidence, Language, LookAlikes, MatchRate, Override, Plan, RejectLimit, SeverityPlan,
     SourcePlan,
 };
-pub use resolve::{FILTER_COLUMNS, day_of, load};
+pub use resolve::{FILTER_COLUMNS, date_of, day_of, load};
 pub use severity::{DIFFERENCE_COLUMNS, difference_columns};
 pub use worklist::WorklistPlan;

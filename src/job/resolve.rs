@@ -420,3 +420,9 @@ pub fn day_of(date: civil::Date) -> Day {
     let days = day_of_date(i64::from(date.year()), i64::from(date.month()), i64::from(date.day())).unwrap_or(0);
     Day(i32::try_from(days).unwrap_or(0))
 }
+
+/// The date of a day.
+#[must_use]
+pub fn date_of(day: Day) -> civil::Date {
+    civil::date(1970, 1, 1).saturating_add(jiff::Span::new().days(i64::from(day.0)))
+}

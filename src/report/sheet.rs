@@ -101,6 +101,12 @@ impl TableSpec {
         let fields: Vec<Field> = self.columns.iter().map(field).collect();
         Arc::new(Schema::new(fields))
     }
+
+    /// The name of its Parquet file.
+    #[must_use]
+    pub fn parquet_name(&self) -> String {
+        format!("{}.parquet", self.name)
+    }
 }
 
 fn data_type(holds: Holds) -> DataType {

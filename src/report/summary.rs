@@ -21,8 +21,11 @@ use crate::agree::{Night, Scan, Totals};
 use crate::carry::roll::{Count, RollForward, Section};
 use crate::error::Error;
 use crate::finding::Finding;
+use crate::job::Plan;
 use crate::normalise::decimal_text;
+use crate::publish::Link;
 use crate::reconcile::Reconciled;
+use crate::store::Store;
 use crate::worklist::Item;
 
 /// How a reconciliation stands (`operations` §3).
@@ -286,6 +289,17 @@ pub struct Summary {
     pub findings: Vec<Finding>,
     /// Why no program may act on this run, if none may.
     pub withheld: Option<String>,
+}
+
+impl Summary {
+    /// The file of the first page.
+    pub const FILE: &'static str = "summary.json";
+
+    /// Reads what a run published.
+    pub fn read(store: &Store, plan: &Plan, run: &Link) -> Result<Self, Error> {
+        let page = run.read(store, plan, Self::FILE)?;
+        serde_json::from_slice(&page).map_err(|e| run.unreadable(plan, Self::FILE, format!("not a summary: {e}")))
+    }
 }
 
 /// What a summary is made of.

@@ -10,7 +10,7 @@ use tieout_kernel::currency::Currency;
 use tieout_kernel::money::Total;
 use tieout_kernel::record::{Instant, Kind};
 
-use crate::job::day_of;
+use crate::job::{date_of, day_of};
 use crate::normalise::decimal_text;
 use crate::report::{Cells, Sheet};
 
@@ -181,7 +181,7 @@ impl Item {
     #[must_use]
     pub fn from_cells(cells: &Cells<'_>) -> Option<Self> {
         let text = |name: &str| cells.text(name).map(str::to_owned);
-        let date = |name: &str| date_of(cells.date(name)?.0);
+        let date = |name: &str| cells.date(name).map(date_of);
         let state = cells.text("state")?;
         let exponent = u8::try_from(cells.integer("exponent")?).ok()?;
         let parameters = cells.text("api_parameters").map(serde_json::from_str).transpose().ok()?;
@@ -278,8 +278,4 @@ impl Item {
             "reason": self.reason,
         }))
     }
-}
-
-fn date_of(day: i32) -> Option<civil::Date> {
-    civil::date(1970, 1, 1).checked_add(jiff::Span::new().days(i64::from(day))).ok()
 }

@@ -2,19 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use jiff::civil;
-
 use super::item::{Item, State};
 use crate::carry::days::Chain;
 use crate::error::Error;
 use crate::job::Plan;
-use crate::publish::{self, Commit};
-use crate::report::Table;
+use crate::publish::Link;
 use crate::report::schema::WORKLIST;
 use crate::store::Store;
-
-/// The file of a run's items.
-pub const FILE: &str = "worklist.parquet";
 
 /// Items that are out, by idempotency key.
 #[derive(Debug, Default)]
@@ -24,13 +18,7 @@ impl Register {
     /// Reads what is out before a run.
     ///
     /// What the replaced commit of the same date says is later than what the day before says.
-    pub fn read(
-        store: &Store,
-        plan: &Plan,
-        date: civil::Date,
-        chain: &Chain,
-        replaces: Option<&Commit>,
-    ) -> Result<Self, Error> {
+    pub fn read(store: &Store, plan: &Plan, chain: &Chain, replaces: Option<&Link>) -> Result<Self, Error> {
         let mut out = BTreeMap::new();
         let mut take = |items: Vec<Item>| {
             for item in items {
@@ -41,11 +29,8 @@ impl Register {
                 }
             }
         };
-        if let (Some(commit), Some(link)) = (&chain.commit, chain.links.first()) {
-            take(items(store, plan, link.date, commit)?);
-        }
-        if let Some(commit) = replaces {
-            take(items(store, plan, date, commit)?);
+        for run in chain.before().into_iter().chain(replaces) {
+            take(items(store, plan, run)?);
         }
         Ok(Self(out))
     }
@@ -61,11 +46,9 @@ impl Register {
     }
 }
 
-fn items(store: &Store, plan: &Plan, date: civil::Date, commit: &Commit) -> Result<Vec<Item>, Error> {
-    let bytes = publish::read_published(store, plan, date, commit, FILE)?;
-    let uri = || publish::folder_of(plan, date).join(&format!("run={}", commit.run_id)).join(FILE).to_string();
-    let unreadable = |cause: String| Error::Unavailable { action: "reading", uri: uri(), cause };
-    let table = Table::read(WORKLIST, bytes).map_err(unreadable)?;
+fn items(store: &Store, plan: &Plan, run: &Link) -> Result<Vec<Item>, Error> {
+    let table = run.table(store, plan, WORKLIST)?;
     let items: Option<Vec<Item>> = table.cells().map(|cells| Item::from_cells(&cells)).collect();
-    items.ok_or_else(|| unreadable("a row lacks what every row has".to_owned()))
+    let lacking = || "a row lacks what every row has".to_owned();
+    items.ok_or_else(|| run.unreadable(plan, &WORKLIST.parquet_name(), lacking()))
 }
