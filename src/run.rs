@@ -128,7 +128,7 @@ pub fn run(store: &Store, plan: &Plan, date: civil::Date, options: &Options) -> 
         ids: &ids,
         first_seen: &first_seen,
         withheld: summary.withheld.as_deref(),
-        distrusted: &chain.withheld,
+        chain: &chain,
     };
     let items = wanted.items(Register::read(store, plan, &chain, replaced.as_ref())?);
     let booked = Booked::read(store, plan, replaced.as_ref(), &residue, &reconciled)?;

@@ -89,7 +89,11 @@ impl Words {
         let totals = if summary.standing == Standing::Incomplete {
             let held: Vec<&str> =
                 summary.sources.iter().filter(|source| source.blocked).map(|source| source.name.as_str()).collect();
-            self.say(&format!("not reconciled: {}", held.join(", ")), &format!("未对账：{}", held.join("、")))
+            if held.is_empty() {
+                self.say("records wait for a statement of an earlier day", "有记录等待较早日期的账单")
+            } else {
+                self.say(&format!("not reconciled: {}", held.join(", ")), &format!("未对账：{}", held.join("、")))
+            }
         } else if left == 0 {
             self.say("totals tie out, unexplained is zero", "总额勾稽相符，未解释金额为零")
         } else {

@@ -30,7 +30,8 @@ pub use register::Register;
 pub use target::{Call, Ids};
 
 use crate::agree::{Night, Residue};
-use crate::carry::days::Withheld;
+use crate::carry::days::{Chain, Incomplete};
+use crate::carry::history::is_unnamed;
 use crate::error::Error;
 use crate::job::Plan;
 use crate::normalise::decimal_text;
@@ -60,13 +61,14 @@ pub struct Wanted<'w, 'r> {
     pub first_seen: &'w BTreeMap<String, Day>,
     /// Why nothing may be issued, if nothing may.
     pub withheld: Option<&'w str>,
-    /// Earlier days whose controls failed: what they left is not acted on until they are run again.
-    pub distrusted: &'w [Withheld],
+    /// The days before: what those with failed controls left, or what an unread bill of theirs may explain, is not
+    /// acted on until they are run again.
+    pub chain: &'w Chain,
 }
 
 /// Records of a difference that one item is about.
-struct Target<'t> {
-    members: Vec<&'t u32>,
+struct Target {
+    members: Vec<u32>,
     limit: Option<Total>,
 }
 
@@ -105,8 +107,7 @@ impl Wanted<'_, '_> {
                 (None, None) => {}
             }
         }
-        let open: BTreeMap<&str, &str> =
-            items.iter().map(|item| (item.difference_id.as_str(), item.id.as_str())).collect();
+        let open: BTreeSet<&str> = items.iter().map(|item| item.difference_id.as_str()).collect();
         let gone: Vec<Item> = register.rest().map(|issued| self.gone(issued, &open)).collect();
         items.extend(gone);
         items.sort_by(|a, b| {
@@ -116,23 +117,55 @@ impl Wanted<'_, '_> {
         items
     }
 
-    /// Why nothing may be done about a difference that an earlier day left, if nothing may.
+    /// Why nothing may be done about a difference because of an earlier day, if nothing may.
     fn distrust(&self, difference: &Difference) -> Option<String> {
-        let members = difference.ledger.iter().chain(&difference.statement);
-        let mut nights = members.filter_map(|&at| self.residue.carried(at as usize).map(|carried| carried.night));
-        let day = nights.find_map(|night| self.distrusted.iter().find(|day| crate::job::day_of(day.date) == night))?;
-        Some(format!("{} of {}; run that day again", day.why, day.date))
+        let members = || difference.ledger.iter().chain(&difference.statement).copied();
+        let mut nights = members().filter_map(|at| self.residue.carried(at as usize).map(|carried| carried.night));
+        let failed = |night: Day| self.chain.withheld.iter().find(|day| crate::job::day_of(day.date) == night);
+        if let Some(day) = nights.find_map(failed) {
+            return Some(format!("{} of {}; run that day again", day.why, day.date));
+        }
+        let unread = |day: &&Incomplete| members().any(|at| self.may_be_explained(self.record(at), day));
+        let day = self.chain.incomplete.iter().find(unread)?;
+        let sources = day.sources.join(", ");
+        Some(format!("what {} lacks ({sources}) may explain it; run that day again", day.date))
+    }
+
+    /// Whether a file that a day lacked is the bill of the record's account or a ledger, and of a day on which its
+    /// partner, its reversal or its first copy may stand: at most one horizon away.
+    fn may_be_explained(&self, record: &Record<'_>, unread: &Incomplete) -> bool {
+        let bill = self.bill_of(record).map(usize::from);
+        let mut sources = self.plan.sources.iter().enumerate();
+        let concerned = sources.any(|(number, source)| {
+            (source.book == Book::Ledger || bill == Some(number)) && unread.sources.contains(&source.name)
+        });
+        if !concerned {
+            return false;
+        }
+        let day = record.business_date.unwrap_or_else(|| crate::job::day_of(self.date));
+        let lacking = crate::job::day_of(unread.date);
+        let away = self.plan.calendar.business_days_between(day.min(lacking), day.max(lacking));
+        away <= self.night.policy.source(record.source).horizon(record.kind).days()
+    }
+
+    /// The source whose bill shows the record: its own, or that of its account.
+    fn bill_of(&self, record: &Record<'_>) -> Option<u16> {
+        match record.book {
+            Book::Ledger => self.night.policy.accounts.get(record.account).copied(),
+            Book::Statement | Book::Bank => Some(record.source),
+        }
     }
 
     /// An item that was issued and is no longer wanted.
-    fn gone(&self, issued: Item, open: &BTreeMap<&str, &str>) -> Item {
+    fn gone(&self, issued: Item, open: &BTreeSet<&str>) -> Item {
         if let Some(why) = self.withheld {
             // Whether it resolved itself is not known tonight.
             return Item { state: State::Open, reason: Some(why.to_owned()), ..issued };
         }
-        let reason = match open.get(issued.difference_id.as_str()) {
-            Some(_) => "the difference is another one now: its other items say what to do",
-            None => "the difference is closed: nothing is to be done any more",
+        let reason = if open.contains(issued.difference_id.as_str()) {
+            "the difference is another one now: its other items say what to do"
+        } else {
+            "the difference is closed: nothing is to be done any more"
         };
         Item { state: State::Cancelled, date: self.date, reason: Some(reason.to_owned()), ..issued }
     }
@@ -162,8 +195,8 @@ impl Wanted<'_, '_> {
     }
 
     /// What a step is done to: the difference as a whole, or each surplus record by itself where money moves.
-    fn targets<'d>(&self, difference: &'d Difference, step: &Step) -> Vec<Target<'d>> {
-        let all = || difference.statement.iter().chain(&difference.ledger).collect::<Vec<&u32>>();
+    fn targets(&self, difference: &Difference, step: &Step) -> Vec<Target> {
+        let all = || difference.statement.iter().chain(&difference.ledger).copied().collect();
         let surplus = match difference.code {
             Code::DuplicatePayment | Code::DuplicateRefund | Code::DuplicatePayout => {
                 let meant = usize::from(difference.related.is_empty());
@@ -176,13 +209,13 @@ impl Wanted<'_, '_> {
         if step.verb.moves_money() && !surplus.is_empty() {
             return surplus
                 .iter()
-                .map(|at| Target { members: vec![at], limit: Some(self.record(*at).principal.into()) })
+                .map(|&at| Target { members: vec![at], limit: Some(self.record(at).principal.into()) })
                 .collect();
         }
         let limit = limit(difference, step);
         // Several movements at the provider are asked about one by one.
         if step.at == Place::Provider && step.verb == Verb::Query && difference.statement.len() > 1 {
-            return difference.statement.iter().map(|at| Target { members: vec![at], limit }).collect();
+            return difference.statement.iter().map(|&at| Target { members: vec![at], limit }).collect();
         }
         vec![Target { members: all(), limit }]
     }
@@ -194,9 +227,9 @@ impl Wanted<'_, '_> {
         step: &Step,
         number: u32,
         depends_on: Option<String>,
-        target: &Target<'_>,
+        target: &Target,
     ) -> Item {
-        let members: Vec<&Record<'_>> = target.members.iter().map(|&&at| self.record(at)).collect();
+        let members: Vec<&Record<'_>> = target.members.iter().map(|&at| self.record(at)).collect();
         let first = members[0];
         let of_statement = members.iter().find(|record| record.book != Book::Ledger);
         let named = |field: for<'x> fn(&Record<'x>) -> Option<&'x str>| members.iter().find_map(|record| field(record));
@@ -344,7 +377,9 @@ fn the_one<'r>(members: &[&Record<'r>]) -> Option<&'r str> {
     if numbers.len() > 1 {
         return None;
     }
-    numbers.first().copied().or_else(|| members.iter().find_map(|record| record.provider_txn_id))
+    let known = |number: &&str| !is_unnamed(number);
+    let of_any = members.iter().filter_map(|record| record.provider_txn_id).find(known);
+    numbers.first().copied().filter(known).or(of_any)
 }
 
 /// The first thing to do about a difference, in words.
