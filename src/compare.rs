@@ -15,13 +15,14 @@ use tieout_kernel::currency::Currency;
 use tieout_kernel::policy::{ByAmount, Compared, ComparedColumn, Horizon, Policy, SourcePolicy, Tolerances};
 use tieout_kernel::record::{Book, Kind, KindSet, Status};
 
-use crate::agree::{self, Earlier, Night, NightFile, Wanted};
+use crate::agree::{self, Earlier, Looked, Night, NightFile, Wanted};
 use crate::error::{Complaint, Error};
 use crate::finding::Finding;
 use crate::formats::{Format, Member, OpenFile, Opening, closest, open_all};
 use crate::normalise::{
     ByKind, CodeRule, KindOf, Mapping, MoneyRule, NegativePayment, Principal, Sign, TextRule, Unit,
 };
+use crate::progress::Progress;
 use crate::reconcile;
 use crate::report::Table;
 use crate::report::summary::CodeLine;
@@ -130,7 +131,8 @@ struct Roles {
 const NO_CURRENCY: &str = "XXX";
 
 /// Compares two files.
-pub fn compare(store: &Store, question: &Question) -> Result<Answer, Error> {
+pub fn compare(store: &Store, question: &Question, progress: &Progress) -> Result<Answer, Error> {
+    progress.stage("inputs", None);
     let ledger = open(store, &question.ledger)?;
     let statement = open(store, &question.statement)?;
     let roles = roles(question, &ledger, &statement)?;
@@ -147,19 +149,23 @@ pub fn compare(store: &Store, question: &Question) -> Result<Answer, Error> {
         .map(|(number, (book, open))| {
             let mapping = mapping(question, &roles, book, &open)?;
             let rules: Vec<TextRule> = roles.texts.iter().map(|(pair, _)| TextRule::column(pair.of(book))).collect();
-            Ok(NightFile::new(number, book, open, &mapping, Principal::OrderAmount, &rules, None))
+            let looked = Looked { principal: Principal::OrderAmount, columns: &rules, remembered: false };
+            Ok(NightFile::new(number, book, open, &mapping, &looked, None))
         })
         .collect::<Result<Vec<_>, Error>>()?;
-    let wanted = Wanted { rows: false, across: false, look_alikes: None, dated: false, history: false };
+    let wanted = Wanted { pairs: false, rows: false, across: false, look_alikes: None, dated: false, history: false };
     let night = Night::new(&policy, files, wanted, 0x7469_656f_7574);
-    let mut scan = agree::scan(&night)?;
+    let mut scan = agree::scan(&night, progress)?;
+    progress.stage("agree", None);
     let agreed = agree::settle_agreement(&night, &mut scan, Earlier::NOTHING)?;
-    let residue = agree::fetch(&night, &scan.lines_before, &agreed.residue)?;
+    let residue = agree::fetch(&night, &scan.lines_before, &agreed, progress)?;
+    progress.stage("reconcile", None);
     let compared = residue.compared();
     let records = residue.records(&night, &compared);
     let mut reconciled = reconcile::reconcile(records, &policy, &BTreeMap::new())?;
     reconciled.close()?;
     prove(&night, &scan, &mut reconciled)?;
+    progress.stage("tables", None);
     let tables = Tables {
         night: &night,
         scan: &scan,
@@ -171,7 +177,7 @@ pub fn compare(store: &Store, question: &Question) -> Result<Answer, Error> {
         history_since: None,
     };
     let numbered = tables::numbered(&tables::identified("compare", &reconciled, &residue), &reconciled);
-    let matched = agreed.matches.len() as u64 + tables.slow_match_count();
+    let matched = agreed.matched + tables.slow_match_count();
     let records_of = |side: usize| scan.files[side].totals.rows();
     Ok(Answer {
         ledger_records: records_of(0),
@@ -376,7 +382,8 @@ fn mapping(question: &Question, roles: &Roles, book: Book, file: &OpenFile) -> R
     };
     mapping.event_no = ByKind::all(key.clone());
     mapping.order_no = ByKind::all(key);
-    if file.has("provider_txn_id") {
+    // Whoever wants the ledger's copy of the provider's number compares it.
+    if book != Book::Ledger && file.has("provider_txn_id") {
         mapping.provider_txn_id = ByKind::all(TextRule::column("provider_txn_id"));
     }
     Ok(mapping)

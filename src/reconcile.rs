@@ -119,7 +119,7 @@ pub fn reconcile<'r>(
         .map(|members| single::conclude(&records, members, policy))
         .collect();
     outcomes.extend(concluded.into_iter().flatten());
-    outcomes.par_sort_by_key(|outcome| first_place(&records, outcome));
+    outcomes.par_sort_by_cached_key(|outcome| first_place(&records, outcome));
 
     let scale_suspects = relabel_scale_errors(&records, &mut outcomes, rows);
     Ok(Reconciled { records, outcomes, ends: Ends::default(), scale_suspects })

@@ -12,7 +12,7 @@ use tieout_kernel::policy::Policy;
 use tieout_kernel::proof::Tally;
 use tieout_kernel::record::{Book, KindSet, Origin};
 
-use crate::agree::{self, Agreed, Earlier, Held, Night, NightFile, Residue, Scan, Wanted};
+use crate::agree::{self, Agreed, Earlier, Held, Looked, Night, NightFile, Residue, Scan, Wanted};
 use crate::carry::Carried;
 use crate::carry::days::{self, Chain, Incomplete, Withheld};
 use crate::carry::history::{self, Found, Texts};
@@ -24,6 +24,7 @@ use crate::finding::Finding;
 use crate::intake::{self, Intake, Now};
 use crate::job::{Evidence, Language, Plan, day_of};
 use crate::normalise::decimal_text;
+use crate::progress::Progress;
 use crate::publish::{self, Commit, Link, Output, Published};
 use crate::reconcile::{self, Reconciled};
 use crate::report::schema::{
@@ -62,7 +63,15 @@ pub struct Finished {
 }
 
 /// Runs a job on a date.
-pub fn run(store: &Store, plan: &Plan, date: civil::Date, options: &Options) -> Result<Finished, Error> {
+#[expect(clippy::too_many_lines, reason = "the stages, one after the other, and what each is called")]
+pub fn run(
+    store: &Store,
+    plan: &Plan,
+    date: civil::Date,
+    options: &Options,
+    progress: &Progress,
+) -> Result<Finished, Error> {
+    progress.stage("inputs", None);
     let day = day_of(date);
     let chain = days::chain(store, plan, date, options.start_fresh)?;
     let intake = intake::gather(store, plan, date, options.now)?;
@@ -77,12 +86,16 @@ pub fn run(store: &Store, plan: &Plan, date: civil::Date, options: &Options) -> 
         None => identity.clone(),
         Some((_, replaced)) => sha256(format!("{identity}\n{replaced}").as_bytes())[..ID_LENGTH].to_owned(),
     };
+    progress.stage("pool", None);
     let Pool { carried, lapsed } = pool::read(store, plan, date, &chain)?;
     let policy = policy_of(plan, day, &intake);
-    let (night, mut scan, mut findings, blocked) = scanned(store, plan, date, day, &policy, &intake)?;
+    let (night, mut scan, mut findings, blocked) = scanned(store, plan, date, day, &policy, &intake, progress)?;
+    progress.stage("history", None);
     let found = remembered(store, plan, date, &chain, &night, &scan, &carried)?;
+    progress.stage("agree", None);
     let agreed = agree::settle_agreement(&night, &mut scan, Earlier { carried: &carried, found: &found })?;
-    let mut residue = agree::fetch(&night, &scan.lines_before, &agreed.residue)?;
+    let mut residue = agree::fetch(&night, &scan.lines_before, &agreed, progress)?;
+    progress.stage("reconcile", None);
     bring_earlier(&night, &mut residue, carried, &found);
     let compared = residue.compared();
     let mut records = residue.records(&night, &compared);
@@ -101,6 +114,7 @@ pub fn run(store: &Store, plan: &Plan, date: civil::Date, options: &Options) -> 
     prove_opening(store, plan, &chain, &roll_forward)?;
     in_order(&mut findings);
 
+    progress.stage("tables", None);
     let history_since = history_since(plan, day, &found);
     let parts = Parts {
         job: &plan.job,
@@ -152,6 +166,7 @@ pub fn run(store: &Store, plan: &Plan, date: civil::Date, options: &Options) -> 
         date,
     };
     let outputs = made.outputs(&summary, &findings)?;
+    progress.stage("verify", None);
     for input in &intake.inputs {
         store.still_the_same(&input.pinned)?;
     }
@@ -161,6 +176,7 @@ pub fn run(store: &Store, plan: &Plan, date: civil::Date, options: &Options) -> 
     if options.dry_run {
         return Ok(Finished { summary, published: None, exit_code });
     }
+    progress.stage("publish", None);
     let manifest = made.manifest(&run_id, &summary, &chain, &blocked);
     let run = publish::Run { id: &run_id, identity: &identity, replaces: replaces.as_ref() };
     let published = publish::publish(store, plan, date, &run, &outputs, manifest)?;
@@ -342,10 +358,11 @@ fn scanned<'p>(
     day: Day,
     policy: &'p Policy,
     intake: &Intake,
+    progress: &Progress,
 ) -> Result<Scanned<'p>, Error> {
     let mut findings = intake.findings.clone();
     let night = night_of(plan, policy, intake, &BTreeSet::new());
-    let scan = agree::scan(&night)?;
+    let scan = agree::scan(&night, progress)?;
     findings.extend(controls::judge(store, plan, date, day, &night, &scan)?);
     let blocked: BTreeSet<String> =
         findings.iter().filter(|finding| finding.blocks).map(|finding| finding.source.clone()).collect();
@@ -353,7 +370,7 @@ fn scanned<'p>(
         return Ok((night, scan, findings, Vec::new()));
     }
     let night = night_of(plan, policy, intake, &blocked);
-    let scan = agree::scan(&night)?;
+    let scan = agree::scan(&night, progress)?;
     Ok((night, scan, findings, blocked.into_iter().collect()))
 }
 
@@ -377,8 +394,7 @@ pub(crate) fn night_of<'p>(plan: &Plan, policy: &'p Policy, intake: &Intake, blo
             source.book,
             file.open.clone(),
             &mapping,
-            source.principal,
-            &rules,
+            &Looked { principal: source.principal, columns: &rules, remembered: plan.carry.history_days > 0 },
             source.filter.clone(),
         );
         let of_ledger = source.book == Book::Ledger;
@@ -393,6 +409,7 @@ pub(crate) fn night_of<'p>(plan: &Plan, policy: &'p Policy, intake: &Intake, blo
         night_file
     });
     let wanted = Wanted {
+        pairs: true,
         rows: true,
         across: true,
         look_alikes: plan.look_alikes.as_ref().map(|rule| rule.window_micros),

@@ -9,12 +9,13 @@ use tieout_kernel::money::Minor;
 use tieout_kernel::policy::{ByAmount, Compared, Horizon, Policy, SourcePolicy, Tolerances};
 use tieout_kernel::record::{Book, Direction, KindSet, Note};
 
-use crate::agree::{self, Night, NightFile, Scan, Wanted};
+use crate::agree::{self, Looked, Night, NightFile, Scan, Wanted};
 use crate::controls;
 use crate::error::{Complaint, Error};
 use crate::finding::Finding;
 use crate::formats::{Format, OpenFile, Opening, Recognised, alipay, open_all, wechat};
 use crate::normalise::{Columns, Mapping, Principal, TextRule};
+use crate::progress::Progress;
 use crate::store::{Place, Store};
 
 /// What was found out about a file.
@@ -98,6 +99,9 @@ struct Opened {
     findings: Vec<Finding>,
 }
 
+/// Nothing is compared with anything here.
+const LOOKED: Looked<'static> = Looked { principal: Principal::OrderAmount, columns: &[], remembered: false };
+
 fn open(store: &Store, path: &Path) -> Result<Opened, Error> {
     let place = Place::Local(path.to_path_buf());
     let found = store.find(&place)?.into_iter().next();
@@ -180,7 +184,7 @@ pub fn sniff(store: &Store, path: &Path, shown: &str) -> Result<Sniffed, Error> 
     for file in opened.files {
         sniffed.findings.extend(file.findings.clone());
         if let Some(mapping) = mapping(&file) {
-            readable.push(NightFile::new(0, Book::Statement, file, &mapping, Principal::OrderAmount, &[], None));
+            readable.push(NightFile::new(0, Book::Statement, file, &mapping, &LOOKED, None));
         } else {
             let (rows, faults) = count_rows(&file)?;
             sniffed.records += rows;
@@ -189,9 +193,9 @@ pub fn sniff(store: &Store, path: &Path, shown: &str) -> Result<Sniffed, Error> 
         }
     }
     let policy = policy();
-    let wanted = Wanted { rows: false, across: false, look_alikes: None, dated: true, history: false };
+    let wanted = Wanted { pairs: false, rows: false, across: false, look_alikes: None, dated: true, history: false };
     let night = Night::new(&policy, readable, wanted, 0);
-    let scan = agree::scan(&night)?;
+    let scan = agree::scan(&night, &Progress::default())?;
     sniffed.take(&night, &scan)?;
     Ok(sniffed)
 }
@@ -262,7 +266,7 @@ pub fn records(store: &Store, path: &Path, print: &mut dyn FnMut(&str)) -> Resul
             let what = format!("{} is {}, whose columns only a job can name", file.name, file.format.word());
             return Err(Error::usage(what, "`tieout sniff` without --records shows its columns"));
         };
-        let file = NightFile::new(0, Book::Statement, file, &mapping, Principal::OrderAmount, &[], None);
+        let file = NightFile::new(0, Book::Statement, file, &mapping, &LOOKED, None);
         let mut before = 0;
         for split in &file.open.splits {
             let mut line_ends = 0;
@@ -296,7 +300,7 @@ fn record(columns: &Columns<'_>, row: usize, line: u64) -> serde_json::Value {
         "status": columns.status[row].word(),
         "direction": columns.direction[row].word(),
         "currency": columns.currency[row].code(),
-        "amount_minor": signed(columns.amount[row]),
+        "amount_minor": signed(columns.amount.get(row).copied().unwrap_or(columns.principal[row])),
         "order_amount_minor": columns.order_amount.get(row).copied().flatten().map(signed),
         "fee_minor": optional(&columns.fee),
         "tax_minor": optional(&columns.tax),

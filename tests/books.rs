@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 use tieout::job;
+use tieout::progress::Progress;
 use tieout::run::{Options, run};
 use tieout::store::Store;
 use tieout_kernel::calendar::Day;
@@ -179,7 +180,7 @@ fn night(ledger: &[Draft], statement: &[Draft], threads: usize) -> Result<(Works
         Options { dry_run: false, now: date.tomorrow().unwrap().in_tz("UTC").unwrap().timestamp(), start_fresh: true };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     let store = Store::new(None).unwrap();
-    pool.install(|| run(&store, &plan, date, &options)).map_err(|e| e.to_string())?;
+    pool.install(|| run(&store, &plan, date, &options, &Progress::default())).map_err(|e| e.to_string())?;
     let published = Published::current(&workspace.path("out"), "night", DATE).ok_or("nothing was published")?;
     Ok((workspace, published))
 }

@@ -159,6 +159,35 @@ fn a_sensor_waits_with_its_own_code_until_the_inputs_are_there() {
 }
 
 #[test]
+fn a_profile_says_where_time_and_memory_went() {
+    let workspace = Workspace::of_project();
+    let job = workspace.job("shop");
+    let job = job.to_str().unwrap();
+    let told = output(&["run", job, "--date", DATE, "--profile"]);
+    let profile = stderr(&told);
+    let stages: Vec<&str> = profile.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    let expected = [
+        "stage",
+        "inputs",
+        "pool",
+        "scan",
+        "history",
+        "agree",
+        "fetch",
+        "reconcile",
+        "tables",
+        "verify",
+        "publish",
+        "all",
+    ];
+    assert_eq!(stages[..expected.len()], expected, "{profile}");
+    let scan = profile.lines().find(|line| line.starts_with("scan")).unwrap();
+    assert!(scan.contains(" 267 ") && scan.contains("KiB"), "{scan}");
+    let plain = stderr(&output(&["show", job, "--date", DATE]));
+    assert!(plain.is_empty(), "{plain}");
+}
+
+#[test]
 fn what_was_published_is_shown_as_a_page_and_filtered() {
     let workspace = Workspace::of_project();
     let job = workspace.job("shop");

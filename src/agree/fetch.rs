@@ -6,10 +6,12 @@ use tieout_kernel::currency::Currency;
 use tieout_kernel::money::Minor;
 use tieout_kernel::record::{Across, Book, Direction, Instant, Kind, Notes, Origin, Record, Status};
 
-use super::{Night, place_of, row_of, split_of};
+use super::{Agreed, Night, place_of, row_of, split_of};
 use crate::carry::Carried;
 use crate::error::Error;
 use crate::normalise::Columns;
+use crate::progress::Progress;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// A slice of a chunk's text; absent when it starts after it ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,6 +52,33 @@ struct Row {
     original_txn_id: Slice,
     counterparty: Slice,
     batch_id: Slice,
+}
+
+impl Row {
+    /// A hash of what is kept of the row, for rows of which nobody needs to know whether all bytes are the same.
+    fn content_of(&self, texts: &str) -> u64 {
+        let money = |amount: Option<Minor>| amount.map_or(i64::MIN, Minor::get);
+        let instant = |instant: Option<Instant>| instant.map_or(i64::MIN, |instant| instant.0);
+        let words = [self.kind as u8, self.direction as u8, self.status as u8, self.notes.bits()];
+        let numbers = [
+            i64::from(u32::from_le_bytes(words)),
+            self.principal.get(),
+            self.amount.get(),
+            money(self.order_amount),
+            money(self.fee),
+            money(self.tax),
+            money(self.net),
+            instant(self.occurred_at),
+            self.business_date.map_or(i64::MIN, |day| i64::from(day.0)),
+            instant(self.closed_at),
+            self.fulfilled.map_or(-1, i64::from),
+        ];
+        let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+        xxh3_64_with_seed(
+            texts.as_bytes(),
+            xxh3_64_with_seed(self.currency.code().as_bytes(), xxh3_64_with_seed(&bytes, 0)),
+        )
+    }
 }
 
 /// Records of one split.
@@ -97,8 +126,10 @@ impl std::fmt::Display for Stored<'_> {
     }
 }
 
-/// Reads the records at `places`, which are ascending, with everything they have.
-pub fn fetch(night: &Night<'_>, lines_before: &[u64], places: &[u64]) -> Result<Residue, Error> {
+/// Reads the records of the residue with everything they have.
+pub fn fetch(night: &Night<'_>, lines_before: &[u64], agreed: &Agreed, progress: &Progress) -> Result<Residue, Error> {
+    let places = &agreed.residue;
+    progress.stage("fetch", Some(places.len() as u64));
     let mut by_split: Vec<(usize, Vec<u32>)> = Vec::new();
     for &place in places {
         match by_split.last_mut() {
@@ -108,7 +139,11 @@ pub fn fetch(night: &Night<'_>, lines_before: &[u64], places: &[u64]) -> Result<
     }
     let chunks = by_split
         .par_iter()
-        .map(|(split, rows)| fetch_split(night, lines_before[*split], *split, rows))
+        .map(|(split, rows)| {
+            let chunk = fetch_split(night, lines_before[*split], *split, rows, agreed.repeated)?;
+            progress.did(rows.len() as u64, 0);
+            Ok(chunk)
+        })
         .collect::<Result<Vec<_>, Error>>()?;
     let mut residue = Residue { chunks, compared: night.policy.compared.columns.len(), ..Residue::default() };
     residue.index.reserve(places.len());
@@ -119,23 +154,29 @@ pub fn fetch(night: &Night<'_>, lines_before: &[u64], places: &[u64]) -> Result<
     Ok(residue)
 }
 
-fn fetch_split(night: &Night<'_>, lines_before: u64, split: usize, rows: &[u32]) -> Result<Chunk, Error> {
+fn fetch_split(
+    night: &Night<'_>,
+    lines_before: u64,
+    split: usize,
+    rows: &[u32],
+    repeated: [bool; 2],
+) -> Result<Chunk, Error> {
     let (file_number, part) = &night.splits[split];
     let file = &night.files[*file_number];
-    let batches = file.open.fetch(part, rows, file.full.wanted())?;
+    let whole_rows = repeated[usize::from(file.book != Book::Ledger)];
+    let batches = file.open.fetch(part, rows, file.full.wanted(), whole_rows)?;
     let mut lines = file.open.lines(part, rows, lines_before)?.into_iter();
     let mut chunk = Chunk { file: *file_number, ..Chunk::default() };
     for batch in &batches {
         let columns = file.full.columns(batch);
         for row in 0..columns.len() {
             let place = place_of(split, batch.rows[row]);
-            let content = batch.contents.get(row).copied().unwrap_or(place);
             chunk.push(
                 &columns,
                 row,
                 place,
                 lines.next().unwrap_or(0),
-                content,
+                batch.contents.get(row).copied(),
                 night.policy.compared.columns.len(),
                 file.extra.len(),
             );
@@ -164,15 +205,16 @@ impl Chunk {
         row: usize,
         place: u64,
         line: u64,
-        content: u64,
+        content: Option<u64>,
         compared: usize,
         extra: usize,
     ) {
         let money = |values: &[Option<Minor>]| values.get(row).copied().flatten();
-        let row_kept = Row {
+        let text_before = self.text.len();
+        let mut kept = Row {
             place,
             line,
-            content,
+            content: content.unwrap_or(0),
             kind: columns.kind[row],
             direction: columns.direction[row],
             status: columns.status[row],
@@ -196,7 +238,6 @@ impl Chunk {
             counterparty: self.keep(columns.counterparty(row)),
             batch_id: self.keep(columns.batch_id(row)),
         };
-        self.rows.push(row_kept);
         for at in 0..compared {
             let slice = self.keep(columns.compared(row, at));
             self.others.push(slice);
@@ -205,6 +246,10 @@ impl Chunk {
             let slice = self.keep(columns.extra(row, at));
             self.others.push(slice);
         }
+        if content.is_none() {
+            kept.content = kept.content_of(&self.text[text_before..]);
+        }
+        self.rows.push(kept);
     }
 
     fn others(&self, row: usize) -> Vec<Option<&str>> {

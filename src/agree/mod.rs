@@ -87,8 +87,10 @@ impl Held {
 
 /// What of the fast path's by-products is wanted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "four by-products that are each wanted or not")]
+#[expect(clippy::struct_excessive_bools, reason = "by-products that are each wanted or not")]
 pub struct Wanted {
+    /// Each match as a pair of places, for evidence and for the nights after; else they are only counted.
+    pub pairs: bool,
     /// Rows and amounts of statement records, for evidence and for the rules across groups.
     pub rows: bool,
     /// What the rules across groups look at.
@@ -118,6 +120,17 @@ pub struct Night<'p> {
     pub seed: u64,
 }
 
+/// What of a file's records is looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Looked<'l> {
+    /// Which amount is compared.
+    pub principal: Principal,
+    /// Further columns that are compared.
+    pub columns: &'l [TextRule],
+    /// Whether what agrees is remembered for the nights after.
+    pub remembered: bool,
+}
+
 impl NightFile {
     /// Binds a file to its mapping.
     #[must_use]
@@ -126,10 +139,10 @@ impl NightFile {
         book: Book,
         open: OpenFile,
         mapping: &Mapping,
-        principal: Principal,
-        compared_rules: &[TextRule],
+        compared: &Looked<'_>,
         filter: Option<Condition>,
     ) -> Self {
+        let Looked { principal, columns: compared_rules, remembered } = *compared;
         // A filter may name any field.
         let everything = filter.is_some();
         let needs = Needs {
@@ -137,7 +150,7 @@ impl NightFile {
             fees: true,
             keys: true,
             // What agrees tonight is remembered by it: another number tomorrow is another payment.
-            provider_txn_id: book != Book::Ledger,
+            provider_txn_id: remembered && book != Book::Ledger,
             times: true,
             counterparty: true,
             balance: true,
@@ -209,8 +222,13 @@ impl Earlier<'static> {
 /// What the fast path came to.
 #[derive(Debug, Default)]
 pub struct Agreed {
-    /// Ledger place and statement place of each match, in order of the statement's.
+    /// How many matches there are.
+    pub matched: u64,
+    /// Ledger place and statement place of each, in order of the statement's; empty unless wanted.
     pub matches: Vec<(u64, u64)>,
+    /// Whether a side may have a key more than once: ledger, statement. What repeats is told apart by all that
+    /// its rows say.
+    pub repeated: [bool; 2],
     /// Places of both books that need the full rules, in order.
     pub residue: Vec<u64>,
     /// What the rules across groups found, by place.
@@ -274,10 +292,15 @@ pub fn settle_agreement(night: &Night<'_>, scan: &mut Scan, earlier: Earlier<'_>
             agree(&joined(ledger), &joined(statement), &asked)
         })
         .collect();
-    let mut agreed = Agreed { residue: std::mem::take(&mut scan.keyless), ..Agreed::default() };
+    let residue = std::mem::take(&mut scan.keyless);
+    // Records without a number, and what a night leaves to the next, are known by all that they say.
+    let repeated = [!residue.is_empty() || night.wanted.pairs; 2];
+    let mut agreed = Agreed { repeated, residue, ..Agreed::default() };
     let mut payments = Vec::new();
     for agreement in agreements {
+        agreed.matched += agreement.matched;
         agreed.matches.extend(agreement.matches);
+        agreed.repeated = [0, 1].map(|side| agreed.repeated[side] || agreement.repeated[side]);
         agreed.residue.extend(agreement.ledger);
         agreed.residue.extend(agreement.statement);
         payments.extend(agreement.watched);
@@ -319,7 +342,7 @@ fn add_carried_events(night: &Night<'_>, scan: &mut Scan, carried: &[Carried]) {
 
 /// What is asked of each partition: which orders events go back to, and which keys earlier nights know.
 fn asked(night: &Night<'_>, scan: &mut Scan, earlier: Earlier<'_>) -> Vec<Asked> {
-    let mut asked = vec![Asked::default(); scan.parts.len()];
+    let mut asked = vec![Asked { pairs: night.wanted.pairs, ..Asked::default() }; scan.parts.len()];
     let part = |key: u128| usize::try_from(key & (scan.parts.len() as u128 - 1)).unwrap_or(0);
     if night.wanted.across {
         for &order in &scan.event_orders {
@@ -432,6 +455,7 @@ fn look_across(
         }
         !is_concerned
     });
+    agreed.matched -= pulled.len() as u64 / 2;
     agreed.residue.extend(pulled);
 }
 

@@ -25,6 +25,7 @@ use crate::error::Error;
 use crate::expression::{Condition, Value};
 use crate::formats::{Measured, RawBatch, Split};
 use crate::normalise::{Columns, Exact};
+use crate::progress::Progress;
 use crate::reject::Reject;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -97,6 +98,17 @@ impl Balance {
         let holds =
             |open: (Minor, Sum), close: (Minor, Sum)| Sum::from(open.0) - open.1 + self.moved == Sum::from(close.0);
         Some(holds(first, last) || holds(last, first))
+    }
+
+    /// Takes the next row in, if it prints a balance.
+    fn follow(&mut self, columns: &Columns<'_>, row: usize, direction: Direction, amount: Minor, fee: Option<Minor>) {
+        if let Some(after) = columns.balance_after.get(row).copied().flatten() {
+            let signed = if direction == Direction::Out { -amount } else { amount };
+            let moved = Sum::from(signed) + Sum::from(fee.unwrap_or(Minor::ZERO));
+            self.first = self.first.or(Some((after, moved)));
+            self.last = Some((after, moved));
+            self.moved += moved;
+        }
     }
 
     fn add(&mut self, later: &Self) {
@@ -211,15 +223,16 @@ impl SplitRows {
 }
 
 /// Reads every split once.
-pub fn scan(night: &Night<'_>) -> Result<Scan, Error> {
+pub fn scan(night: &Night<'_>, progress: &Progress) -> Result<Scan, Error> {
     let rows: u64 = night.splits.iter().map(|(_, split)| likely_rows(split)).sum();
+    progress.stage("scan", Some(rows));
     let count = usize::try_from((rows / 2 / PARTITION_ROWS).next_power_of_two().clamp(1, 1024)).unwrap_or(1);
     let parts: Vec<Part> = (0..count).map(|_| Mutex::default()).collect();
     let results: Vec<SplitScan> = night
         .splits
         .par_iter()
         .enumerate()
-        .map(|(number, (file, split))| SplitScan::run(night, &night.files[*file], number, split, &parts))
+        .map(|(number, (file, split))| SplitScan::run(night, &night.files[*file], number, split, &parts, progress))
         .collect::<Result<_, Error>>()?;
 
     let mut scan = Scan {
@@ -294,46 +307,119 @@ struct SplitScan {
     rows: SplitRows,
     line_ends: u64,
     prints: Vec<Vec<Fingerprint>>,
-    tags: Tags,
+    sorts: Sorts,
+    accounts: Accounts,
+    tags: Vec<(Tag, Total)>,
     what_numbers: HashMap<(u32, Option<Day>), u32>,
-    /// The account of the last row, its hasher, and whether its fees follow a schedule.
-    account: Option<(String, KeyHasher, bool)>,
+    /// The business day of the last record, and how many had it in a row.
+    day_run: (Day, u64),
 }
 
-/// Tags of a split by number, the last one remembered: rows of a kind come in runs.
+/// What many records have in common: looked at once for all of them.
+struct Sort {
+    /// All of it in one number.
+    bits: u64,
+    kind: Kind,
+    status: Status,
+    direction: Direction,
+    currency: Currency,
+    /// Whether records of it take part, as far as their kind decides.
+    takes_part: bool,
+}
+
+/// The sorts of a split, few as a rule; the last one is remembered.
 #[derive(Default)]
-struct Tags {
-    numbers: HashMap<Tag, u32>,
-    list: Vec<(Tag, Total)>,
-    last: Option<u32>,
+struct Sorts {
+    list: Vec<Sort>,
+    last: usize,
 }
 
-impl Tags {
-    fn number(&mut self, account: &str, kind: Kind, status: Status, direction: Direction, currency: Currency) -> u32 {
-        if let Some(last) = self.last {
-            let tag = &self.list[last as usize].0;
-            if same_text(&tag.account, account)
-                && tag.kind == kind
-                && tag.status == status
-                && tag.direction == direction
-                && tag.currency == currency
-            {
-                return last;
-            }
+impl Sorts {
+    #[inline]
+    fn number(&mut self, columns: &Columns<'_>, row: usize) -> usize {
+        let (kind, status, direction) = (columns.kind[row], columns.status[row], columns.direction[row]);
+        let currency = columns.currency[row];
+        let [a, b, c] = currency.letters();
+        let bits = u64::from_le_bytes([kind as u8, status as u8, direction as u8, a, b, c, currency.exponent(), 0]);
+        if self.list.get(self.last).is_some_and(|sort| sort.bits == bits) {
+            return self.last;
         }
-        let tag = Tag { account: account.to_owned(), kind, status, direction, currency };
-        let next = u32::try_from(self.list.len()).expect("a split has fewer than 2³² tags");
-        let number = *self.numbers.entry(tag.clone()).or_insert(next);
-        if number == next {
-            self.list.push((tag, Total::default()));
+        self.last = self.list.iter().position(|sort| sort.bits == bits).unwrap_or_else(|| {
+            let takes_part = outside_this_edge(kind).is_none();
+            self.list.push(Sort { bits, kind, status, direction, currency, takes_part });
+            self.list.len() - 1
+        });
+        self.last
+    }
+}
+
+/// An account of a split.
+struct Account {
+    name: String,
+    hasher: KeyHasher,
+    /// Whether its statement's fees follow a schedule.
+    scheduled: bool,
+    /// Whether its records take part.
+    in_scope: bool,
+    /// The number of the tag of each sort; [`NO_TAG`] where it has none yet.
+    tags: Vec<u32>,
+}
+
+const NO_TAG: u32 = u32::MAX;
+
+/// The accounts of a split by number, found without copying a name.
+#[derive(Default)]
+struct Accounts {
+    list: Vec<Account>,
+    numbers: HashMap<String, usize>,
+    /// The account that had a hash of few bits last.
+    recent: Vec<usize>,
+    last: usize,
+}
+
+/// How many accounts are found without a look into the map.
+const RECENT: usize = 1_024;
+
+impl Accounts {
+    #[inline]
+    fn number(&mut self, night: &Night<'_>, file: &NightFile, name: &str) -> usize {
+        if self.list.get(self.last).is_some_and(|account| same_text(&account.name, name)) {
+            return self.last;
         }
-        self.last = Some(number);
+        self.last = self.look_up(night, file, name);
+        self.last
+    }
+
+    fn look_up(&mut self, night: &Night<'_>, file: &NightFile, name: &str) -> usize {
+        if self.recent.is_empty() {
+            self.recent = vec![0; RECENT];
+        }
+        let slot = usize::try_from(xxh3_64(name.as_bytes()) % RECENT as u64).unwrap_or(0);
+        if self.list.get(self.recent[slot]).is_some_and(|account| account.name == name) {
+            return self.recent[slot];
+        }
+        let number = self.numbers.get(name).copied().unwrap_or_else(|| {
+            let hasher = KeyHasher::new(night.seed, name);
+            let scheduled = night.policy.statement_of(name).is_some_and(|source| source.fees.is_some());
+            let in_scope = is_in_scope(file, name);
+            self.list.push(Account { name: name.to_owned(), hasher, scheduled, in_scope, tags: Vec::new() });
+            self.numbers.insert(name.to_owned(), self.list.len() - 1);
+            self.list.len() - 1
+        });
+        self.recent[slot] = number;
         number
     }
 }
 
 impl SplitScan {
-    fn run(night: &Night<'_>, file: &NightFile, number: usize, split: &Split, parts: &[Part]) -> Result<Self, Error> {
+    fn run(
+        night: &Night<'_>,
+        file: &NightFile,
+        number: usize,
+        split: &Split,
+        parts: &[Part],
+        progress: &Progress,
+    ) -> Result<Self, Error> {
         let mut names = file.compared.wanted().to_vec();
         for column in file.open.controls.iter().flat_map(crate::formats::Control::columns) {
             if !names.iter().any(|name| name == column) {
@@ -349,16 +435,20 @@ impl SplitScan {
             sightings: Vec::new(),
             rows: SplitRows::default(),
             line_ends: 0,
-            prints: vec![Vec::new(); parts.len()],
-            tags: Tags::default(),
+            prints: room_for_prints(split, parts.len()),
+            sorts: Sorts::default(),
+            accounts: Accounts::default(),
+            tags: Vec::new(),
             what_numbers: HashMap::new(),
-            account: None,
+            day_run: (Day(0), 0),
         };
         file.open.read(split, &names, false, &mut |batch| {
             scan.file.measured.add(&file.open.controls, &names, &batch);
             scan.batch(night, file, number, &batch);
+            progress.did(batch.rows.len() as u64, 0);
             Ok(())
         })?;
+        progress.did(0, file.open.bytes_of(split, &names));
         scan.finish(file.book, parts);
         Ok(scan)
     }
@@ -370,14 +460,15 @@ impl SplitScan {
                 part.lock().unwrap_or_else(std::sync::PoisonError::into_inner)[side].push(prints);
             }
         }
+        self.end_day_run();
         let tags = std::mem::take(&mut self.tags);
-        for (tag, total) in &tags.list {
+        for (tag, total) in &tags {
             if total.rows > 0 {
                 self.file.totals.0.entry(tag.clone()).or_default().add(total);
             }
         }
         if !self.rows.rows.is_empty() {
-            self.rows.kinds = tags.list.into_iter().map(|(tag, _)| tag).collect();
+            self.rows.kinds = tags.into_iter().map(|(tag, _)| tag).collect();
         }
     }
 
@@ -409,24 +500,33 @@ impl SplitScan {
     }
 
     fn row(&mut self, night: &Night<'_>, file: &NightFile, place: u64, columns: &Columns<'_>, row: usize) {
-        let (kind, status, direction) = (columns.kind[row], columns.status[row], columns.direction[row]);
-        let (currency, principal) = (columns.currency[row], columns.principal[row]);
-        let account = columns.account(row);
+        let sort_number = self.sorts.number(columns, row);
+        let sort = &self.sorts.list[sort_number];
+        let (kind, status, direction, currency) = (sort.kind, sort.status, sort.direction, sort.currency);
+        let takes_part = sort.takes_part;
+        let account_name = columns.account(row);
+        let account_number = self.accounts.number(night, file, &account_name);
+        let account = &mut self.accounts.list[account_number];
+        let (hasher, scheduled) = (account.hasher, account.scheduled);
+        let principal = columns.principal[row];
         let amount = columns.amount.get(row).copied().unwrap_or(principal);
         let fee = columns.fee.get(row).copied().flatten();
         let net = columns.net.get(row).copied().flatten();
-        self.follow_balance(columns, row, direction, amount, fee);
 
-        if let Some(state) = aside(file, columns, row, &account) {
-            let tag = Tag { account: account.into_owned(), kind, status, direction, currency };
+        if !columns.balance_after.is_empty() {
+            self.file.balance.follow(columns, row, direction, amount, fee);
+        }
+        let plain = takes_part && account.in_scope && file.held != Held::All && file.filter.is_none();
+        if !plain && let Some(state) = aside(file, columns, row, &account_name) {
+            let tag = Tag { account: account_name.into_owned(), kind, status, direction, currency };
             let totals = self.file.aside.entry(state).or_default();
             totals.0.entry(tag).or_default().count(direction, principal, amount, fee, net);
             return;
         }
-        let tag = self.tags.number(&account, kind, status, direction, currency);
-        self.tags.list[tag as usize].1.count(direction, principal, amount, fee, net);
-        let (instant, day) = (columns.occurred_at.get(row).copied(), columns.business_date.get(row).copied());
-        self.follow_days(instant, day);
+        let tag = tag_of(&mut self.tags, account, sort, sort_number);
+        self.tags[tag as usize].1.count(direction, principal, amount, fee, net);
+        let day = columns.business_date.get(row).copied();
+        self.follow_days(columns.occurred_at.get(row).copied(), day);
         if night.wanted.rows && file.book != Book::Ledger {
             self.rows.rows.push(row_of(place));
             self.rows.amounts.push(principal.get());
@@ -434,11 +534,10 @@ impl SplitScan {
             self.rows.tags.push(what);
         }
 
-        let (hasher, scheduled) = self.account(night, &account);
-        let event_no = columns.event_no(row);
         // Payments go by their order; of the others only the rules across groups ask for it.
-        let by_order = kind.class() == KindClass::Payment || night.wanted.across;
-        let order_no = if by_order { columns.order_no(row) } else { None };
+        let is_payment = kind.class() == KindClass::Payment;
+        let order_no = if is_payment || night.wanted.across { columns.order_no(row) } else { None };
+        let event_no = if is_payment && order_no.is_some() { None } else { columns.event_no(row) };
         let number = event_number(kind, event_no.as_deref(), order_no.as_deref());
         let key = number.map(|number| hasher.hash(kind.class(), number));
         if night.wanted.history && file.book != Book::Ledger {
@@ -498,42 +597,25 @@ impl SplitScan {
         number
     }
 
-    /// The hasher of an account, and whether its statement's fees follow a schedule.
-    fn account(&mut self, night: &Night<'_>, account: &str) -> (KeyHasher, bool) {
-        match &self.account {
-            Some((known, hasher, scheduled)) if same_text(known, account) => (*hasher, *scheduled),
-            _ => {
-                let hasher = KeyHasher::new(night.seed, account);
-                let scheduled = night.policy.statement_of(account).is_some_and(|source| source.fees.is_some());
-                self.account = Some((account.to_owned(), hasher, scheduled));
-                (hasher, scheduled)
-            }
-        }
-    }
-
+    #[inline]
     fn follow_days(&mut self, instant: Option<Instant>, day: Option<Day>) {
         if let Some(day) = day {
-            *self.file.rows_by_day.entry(day).or_default() += 1;
-            self.file.days = Some(self.file.days.map_or((day, day), |(first, last)| (first.min(day), last.max(day))));
+            if self.day_run.0 != day {
+                self.end_day_run();
+                self.day_run.0 = day;
+            }
+            self.day_run.1 += 1;
         }
-        self.file.latest = self.file.latest.max(instant);
+        if let Some(instant) = instant {
+            self.file.latest = Some(self.file.latest.map_or(instant, |latest| latest.max(instant)));
+        }
     }
 
-    fn follow_balance(
-        &mut self,
-        columns: &Columns<'_>,
-        row: usize,
-        direction: Direction,
-        amount: Minor,
-        fee: Option<Minor>,
-    ) {
-        if let Some(after) = columns.balance_after.get(row).copied().flatten() {
-            let signed = if direction == Direction::Out { -amount } else { amount };
-            let moved = Sum::from(signed) + Sum::from(fee.unwrap_or(Minor::ZERO));
-            let balance = &mut self.file.balance;
-            balance.first = balance.first.or(Some((after, moved)));
-            balance.last = Some((after, moved));
-            balance.moved += moved;
+    fn end_day_run(&mut self) {
+        let (day, count) = (self.day_run.0, std::mem::take(&mut self.day_run.1));
+        if count > 0 {
+            *self.file.rows_by_day.entry(day).or_default() += count;
+            self.file.days = Some(self.file.days.map_or((day, day), |(first, last)| (first.min(day), last.max(day))));
         }
     }
 
@@ -582,10 +664,38 @@ impl SplitScan {
     }
 }
 
+/// Fingerprints of a split by partition, with room for as many as are likely to come.
+fn room_for_prints(split: &Split, parts: usize) -> Vec<Vec<Fingerprint>> {
+    let each = usize::try_from(likely_rows(split)).unwrap_or(0) / parts;
+    let room = if parts == 1 { each } else { each + each / 8 + 8 };
+    (0..parts).map(|_| Vec::with_capacity(room)).collect()
+}
+
+/// The number of the tag of an account and a sort.
+#[inline]
+fn tag_of(tags: &mut Vec<(Tag, Total)>, account: &mut Account, sort: &Sort, sort_number: usize) -> u32 {
+    match account.tags.get(sort_number) {
+        Some(&tag) if tag != NO_TAG => tag,
+        _ => {
+            let next = u32::try_from(tags.len()).ok().filter(|&next| next != NO_TAG);
+            let next = next.expect("a split has fewer than 2³² tags");
+            let Sort { kind, status, direction, currency, .. } = *sort;
+            tags.push((Tag { account: account.name.clone(), kind, status, direction, currency }, Total::default()));
+            account.tags.resize(account.tags.len().max(sort_number + 1), NO_TAG);
+            account.tags[sort_number] = next;
+            next
+        }
+    }
+}
+
 /// Equality of texts of which both are often empty. Two empty texts have no address worth reading, and
 /// the comparison of the C library reads it all the same, at a hundred cycles a time.
 fn same_text(one: &str, other: &str) -> bool {
     one.len() == other.len() && (one.is_empty() || one == other)
+}
+
+fn is_in_scope(file: &NightFile, account: &str) -> bool {
+    file.accounts.is_empty() || file.accounts.iter().any(|one| one == account)
 }
 
 /// Why a record takes no part, if it does not.
@@ -593,7 +703,7 @@ pub(crate) fn aside(file: &NightFile, columns: &Columns<'_>, row: usize, account
     if let Some(state) = outside_this_edge(columns.kind[row]) {
         return Some(state);
     }
-    if !file.accounts.is_empty() && !file.accounts.iter().any(|one| one == account) {
+    if !is_in_scope(file, account) {
         return Some(State::OutOfScope);
     }
     if file.held == Held::All {

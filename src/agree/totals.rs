@@ -71,6 +71,7 @@ impl Totals {
 
 impl Total {
     /// Adds one record's figures, without sign, in its direction.
+    #[inline]
     pub fn count(
         &mut self,
         direction: Direction,

@@ -6,6 +6,7 @@ use super::{DONE, INPUTS_INVALID, console, in_this_folder, store, use_threads};
 use crate::compare::{Answer, Question, compare};
 use crate::error::Error;
 use crate::normalise::Unit;
+use crate::progress::profile;
 use crate::report::Table;
 use crate::report::terminal::grouped;
 use crate::store::{Place, Store};
@@ -40,6 +41,9 @@ pub struct Arguments {
     /// End with one line of JSON
     #[arg(long)]
     json: bool,
+    /// Show where time and memory went
+    #[arg(long)]
+    profile: bool,
     /// How many threads to use; the result does not depend on it
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -58,15 +62,21 @@ impl Arguments {
             currency: self.currency,
             unit: self.unit.map(|unit| if unit == "minor" { Unit::Minor } else { Unit::Major }),
         };
-        let answer = compare(&store, &question)?;
+        let progress = console::progress(false);
+        let answer = compare(&store, &question, &progress)?;
         for finding in &answer.findings {
             console::note(&format!("{}: {}: {}", finding.file, finding.code, finding.message));
         }
         rejects(&answer);
+        progress.stage("write", None);
         if let Some(folder) = &self.out {
             for table in [&answer.differences, &answer.rejects].into_iter().flatten() {
                 write(&store, &Place::Local(in_this_folder(folder)), table)?;
             }
+        }
+        let spent = progress.finish();
+        if self.profile {
+            console::note(&profile(&spent));
         }
         if self.json {
             let line = serde_json::to_string(&answer).expect("counts can be written as JSON");
@@ -95,8 +105,11 @@ fn rejects(answer: &Answer) {
 }
 
 fn write(store: &Store, folder: &Place, table: &Table) -> Result<(), Error> {
-    store.write(&folder.join(&table.spec.parquet_name()), table.parquet())?;
-    store.write(&folder.join(&format!("{}.csv", table.spec.name)), table.csv())
+    let (parquet, csv) = rayon::join(
+        || store.write(&folder.join(&table.spec.parquet_name()), table.parquet()),
+        || store.write(&folder.join(&format!("{}.csv", table.spec.name)), table.csv()),
+    );
+    parquet.and(csv)
 }
 
 fn page(answer: &Answer) -> String {

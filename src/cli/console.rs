@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use crate::error::{Complaint, Error};
+use crate::progress::{Progress, Shown};
 
 /// Writes data. A reader that has gone away is no error: it has what it wanted.
 pub fn out(text: &str) {
@@ -12,6 +13,16 @@ pub fn out(text: &str) {
     if stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).is_err() {
         // Nothing can be told to somebody who does not listen.
     }
+}
+
+/// Follows the stages of a run: on a terminal as they go, elsewhere as lines when they end, or not at all.
+pub fn progress(quiet: bool) -> Progress {
+    let shown = match (quiet, io::stderr().is_terminal()) {
+        (true, _) => Shown::Nowhere,
+        (false, true) => Shown::Terminal,
+        (false, false) => Shown::Log,
+    };
+    Progress::new(shown, note)
 }
 
 /// Writes a note for people.

@@ -8,6 +8,7 @@ use super::{console, date_of, store, use_threads};
 use crate::carry::days;
 use crate::error::Error;
 use crate::job::{self, Language};
+use crate::progress::profile;
 use crate::publish::Published;
 use crate::report::terminal;
 use crate::run::{Finished, Options, run};
@@ -46,6 +47,9 @@ pub struct Arguments {
     /// Write the last line of JSON to this file as well
     #[arg(long, value_name = "FILE")]
     summary_file: Option<PathBuf>,
+    /// Show where time and memory went
+    #[arg(long)]
+    profile: bool,
     /// How many threads to use; the result does not depend on it
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -118,9 +122,15 @@ impl Arguments {
     fn one(&self, store: &Store, job: &Path, date: civil::Date, is_first: bool) -> Told {
         let start_fresh = self.start_fresh && is_first;
         let options = Options { dry_run: self.dry_run, now: jiff::Timestamp::now(), start_fresh };
+        let progress = console::progress(self.quiet);
         let finished = job::load(job).and_then(|plan| {
             if days::runs_on(&plan, date) {
-                return Ok(Some((run(store, &plan, date, &options)?, plan.language)));
+                let finished = run(store, &plan, date, &options, &progress)?;
+                let spent = progress.finish();
+                if self.profile {
+                    console::note(&profile(&spent));
+                }
+                return Ok(Some((finished, plan.language)));
             }
             if self.skip_empty || self.from.is_some() {
                 return Ok(None);

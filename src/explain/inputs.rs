@@ -111,7 +111,7 @@ impl<'i> Inputs<'i> {
         intake.files.push(IntakeFile { source: number, input: 0, open });
         let night = night_of(self.days.plan, &policy, &intake, &BTreeSet::new());
         let file = &night.files[0];
-        let batches = file.open.fetch(&split, &[row], file.full.wanted())?;
+        let batches = file.open.fetch(&split, &[row], file.full.wanted(), false)?;
         Ok(batches.iter().find(|batch| !batch.rows.is_empty()).and_then(|batch| {
             let columns = file.full.columns(batch);
             (!columns.rejected[0]).then(|| Fields::of_columns(file, &columns, 0))

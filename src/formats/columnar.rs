@@ -103,6 +103,15 @@ impl Columnar {
         groups.iter().map(|group| u64::try_from(group.num_rows()).unwrap_or(0)).collect()
     }
 
+    /// How many bytes columns of a row group take in the file.
+    #[must_use]
+    pub fn bytes_of(&self, row_group: usize, wanted: &[String]) -> u64 {
+        let Some(group) = self.metadata.metadata().row_groups().get(row_group) else { return 0 };
+        let is_wanted = |name: &str| wanted.iter().any(|one| one == name);
+        let columns = group.columns().iter().filter(|column| is_wanted(column.column_descr().name()));
+        columns.filter_map(|column| u64::try_from(column.compressed_size()).ok()).sum()
+    }
+
     /// Decodes `wanted` columns of a row group, all rows or those named, batch by batch.
     pub fn read(
         &self,

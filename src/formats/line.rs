@@ -45,7 +45,7 @@ impl OpenFile {
             let end = row_end(&bytes, layout.grammar.quote());
             return Ok(Written::Line(String::from_utf8_lossy(&bytes[..end]).trim_end_matches('\r').to_owned()));
         }
-        let batches = self.fetch(split, &[row], &self.header)?;
+        let batches = self.fetch(split, &[row], &self.header, false)?;
         let cells = batches.iter().flat_map(|batch| self.header.iter().zip(&batch.columns));
         let shown = |(name, column): (&String, &RawColumn)| Some((name.clone(), shown(column)?));
         Ok(Written::Cells(cells.filter_map(shown).collect()))

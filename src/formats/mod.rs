@@ -232,17 +232,33 @@ impl OpenFile {
         }
     }
 
-    /// Reads some rows of a split, given in ascending order, with a hash of each whole row.
-    pub fn fetch(&self, split: &Split, rows: &[u32], wanted: &[String]) -> Result<Vec<RawBatch>, Error> {
+    /// How many bytes of the file hold these columns of a split.
+    #[must_use]
+    pub fn bytes_of(&self, split: &Split, wanted: &[String]) -> u64 {
+        match (&self.content, split) {
+            (_, Split::Bytes { start, end }) => end - start,
+            (Content::Columns(columnar), Split::RowGroup { index, .. }) => columnar.bytes_of(*index, wanted),
+            (Content::Text { .. }, Split::RowGroup { .. }) => 0,
+        }
+    }
+
+    /// Reads some rows of a split, given in ascending order; with `contents`, with a hash of each whole row.
+    pub fn fetch(
+        &self,
+        split: &Split,
+        rows: &[u32],
+        wanted: &[String],
+        contents: bool,
+    ) -> Result<Vec<RawBatch>, Error> {
         let mut batches = Vec::new();
         match (&self.content, split) {
             (Content::Columns(columnar), Split::RowGroup { index, .. }) => {
-                columnar.read(*index, &self.present(wanted), Some(rows), true, &mut |batch| {
+                columnar.read(*index, &self.present(wanted), Some(rows), contents, &mut |batch| {
                     batches.push(batch);
                     Ok(())
                 })?;
             }
-            _ => self.read(split, wanted, true, &mut |mut batch| {
+            _ => self.read(split, wanted, contents, &mut |mut batch| {
                 batch.keep(rows);
                 batches.push(batch);
                 Ok(())

@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use arrow_array::{Array as _, StringViewArray};
+
 use super::mapping::TextRule;
 use super::time::{Clock, Reading};
-use crate::formats::{OpenFile, RawBatch, RawColumn};
+use crate::formats::{OpenFile, RawBatch, RawColumn, Span, trim};
 use crate::reject::RejectReason;
 
 /// Collects the columns to read. A column that the file lacks is asked for all the same: the reader
@@ -106,7 +108,6 @@ impl BoundText {
         row: usize,
         clock: &Clock,
     ) -> Result<Option<Reading>, (Option<usize>, RejectReason)> {
-        use arrow_array::Array as _;
         match self {
             Self::FirstOf(rules) => {
                 for rule in rules {
@@ -143,6 +144,55 @@ impl BoundText {
     }
 }
 
+/// A text rule on one batch, with what it needs to look at found once and not for every row.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Texts<'b> {
+    /// There is none.
+    Nothing,
+    /// The same on every row.
+    Same(&'b str),
+    /// A column of text without nulls, of which every text counts.
+    Views(&'b StringViewArray),
+    /// Cells of a text file, of which every text counts.
+    Spans(&'b str, &'b [Span]),
+    /// Anything else.
+    Rule(&'b BoundText, &'b RawBatch),
+}
+
+impl<'b> Texts<'b> {
+    pub(super) fn of(rule: &'b BoundText, raw: &'b RawBatch) -> Self {
+        match rule {
+            BoundText::None => Self::Nothing,
+            BoundText::Always(text) => Self::Same(text),
+            BoundText::FirstOf(rules) if rules.len() == 1 => Self::of(&rules[0], raw),
+            BoundText::Column { place, none } if none.is_empty() => match &raw.columns[*place] {
+                RawColumn::Views(array) if array.null_count() == 0 => Self::Views(array),
+                RawColumn::Spans(text, spans) => Self::Spans(text, spans),
+                RawColumn::Absent => Self::Nothing,
+                _ => Self::Rule(rule, raw),
+            },
+            BoundText::Column { .. } | BoundText::FirstOf(_) | BoundText::Joined(..) | BoundText::Mapped(..) => {
+                Self::Rule(rule, raw)
+            }
+        }
+    }
+
+    #[inline]
+    pub(super) fn get(&self, row: usize) -> Option<Cow<'b, str>> {
+        let text = match self {
+            Self::Nothing => return None,
+            Self::Same(text) => text,
+            Self::Views(array) => trim(array.value(row)),
+            Self::Spans(text, spans) => {
+                let Span { start, end } = spans[row];
+                text.get(start as usize..end as usize)?
+            }
+            Self::Rule(rule, raw) => return rule.get(raw, row),
+        };
+        if text.is_empty() { None } else { Some(Cow::Borrowed(text)) }
+    }
+}
+
 /// The cells of one column as text.
 #[derive(Clone, Copy)]
 pub(super) struct Cells<'b>(&'b RawColumn);
@@ -158,37 +208,47 @@ impl<'b> Cells<'b> {
     }
 }
 
-/// The cells of a column with few different texts: a text is looked at only when it is another one
-/// than in the row before.
-pub(super) struct Runs<'b> {
+/// The cells of a column with few different texts: each text is looked at once, as long as it is short.
+pub(super) struct Runs<'b, T> {
     column: &'b RawColumn,
-    last: Option<u128>,
+    /// Texts and what they stand for, the last one first.
+    known: Vec<(u128, T)>,
 }
 
-impl<'b> Runs<'b> {
+/// Different texts that are remembered at a time.
+const KNOWN_MAX: usize = 8;
+
+impl<'b, T: Copy> Runs<'b, T> {
     pub(super) const fn of(column: &'b RawColumn) -> Self {
-        Self { column, last: None }
+        Self { column, known: Vec::new() }
     }
 
-    /// `None` when the cell is the same as in the row before, else the cell.
+    /// What the cell of a row stands for; `meaning` is asked for texts that are not remembered.
     #[inline]
-    #[expect(clippy::option_option, reason = "the same as before, or another one, which may be nothing")]
-    pub(super) fn next(&mut self, row: usize) -> Option<Option<Cow<'b, str>>> {
-        if let Some(short) = self.short(row) {
-            if self.last == Some(short) {
-                return None;
-            }
-            self.last = Some(short);
-        } else {
-            self.last = None;
+    pub(super) fn get(&mut self, row: usize, meaning: impl FnOnce(Option<Cow<'b, str>>) -> T) -> T {
+        let Some(short) = self.short(row) else { return meaning(Cells::of(self.column).get(row)) };
+        if let Some((last, known)) = self.known.first()
+            && *last == short
+        {
+            return *known;
         }
-        Some(Cells::of(self.column).get(row))
+        self.recall(short, row, meaning)
+    }
+
+    fn recall(&mut self, short: u128, row: usize, meaning: impl FnOnce(Option<Cow<'b, str>>) -> T) -> T {
+        if let Some(at) = self.known.iter().position(|(text, _)| *text == short) {
+            self.known.swap(0, at);
+        } else {
+            let value = meaning(Cells::of(self.column).get(row));
+            self.known.truncate(KNOWN_MAX - 1);
+            self.known.insert(0, (short, value));
+        }
+        self.known[0].1
     }
 
     /// All of a short text with its length in one number; `None` for longer ones and for nothing.
     #[inline]
     fn short(&self, row: usize) -> Option<u128> {
-        use arrow_array::Array as _;
         const SHORT: u128 = 12;
         match self.column {
             RawColumn::Views(array) if array.null_count() == 0 => {

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use tieout_kernel::calendar::Day;
 use tieout_kernel::currency::Currency;
 use tieout_kernel::money::Minor;
-use tieout_kernel::record::{Direction, Instant, Kind, Note, Notes, Status};
+use tieout_kernel::record::{Direction, Instant, Kind, KindSet, Note, Notes, Status};
 
 pub use amount::{Exact, Notation, Rounding, Unit, decimal_text};
 pub use mapping::{ByKind, CodeRule, KindOf, Mapping, MoneyRule, NegativePayment, Sign, TextRule};
@@ -27,7 +27,7 @@ pub use time::{Ambiguous, Clock, Reading, TimeFormat, day_of_date, iso};
 
 use crate::formats::{Cut as _, OpenFile, RawBatch, RawColumn};
 use crate::reject::{Reject, RejectReason};
-use bound::{BoundText, Cells, Runs};
+use bound::{BoundText, Cells, Runs, Texts};
 
 /// What a caller needs of each record beyond kind, status, direction, currency and principal.
 #[derive(Clone, Debug, Default)]
@@ -136,6 +136,12 @@ struct BoundMoney {
 pub struct Columns<'b> {
     raw: &'b RawBatch,
     normaliser: &'b Normaliser,
+    account: Texts<'b>,
+    event_no: TextsByKind<'b>,
+    order_no: TextsByKind<'b>,
+    provider_txn_id: TextsByKind<'b>,
+    counterparty: Texts<'b>,
+    compared: Vec<Texts<'b>>,
     /// Whether the row was rejected.
     pub rejected: Vec<bool>,
     /// Why, in order of rows.
@@ -154,9 +160,9 @@ pub struct Columns<'b> {
     pub currency: Vec<Currency>,
     /// What is compared, without sign.
     pub principal: Vec<Minor>,
-    /// What moved, without sign; empty unless needed.
+    /// What moved, without sign; empty where it is the principal.
     pub amount: Vec<Minor>,
-    /// The gross order amount, without sign; empty unless needed.
+    /// The gross order amount, without sign; empty where there is none or nobody needs it.
     pub order_amount: Vec<Option<Minor>>,
     /// Fee, signed; empty unless needed or mapped.
     pub fee: Vec<Option<Minor>>,
@@ -170,6 +176,21 @@ pub struct Columns<'b> {
     pub occurred_at: Vec<Instant>,
     /// The business day.
     pub business_date: Vec<Day>,
+}
+
+/// Text rules by kind on one batch.
+#[derive(Debug)]
+struct TextsByKind<'b>(Vec<(KindSet, Texts<'b>)>);
+
+impl<'b> TextsByKind<'b> {
+    fn of(rules: &'b ByKind<BoundText>, raw: &'b RawBatch) -> Self {
+        Self(rules.0.iter().map(|(kinds, rule)| (*kinds, Texts::of(rule, raw))).collect())
+    }
+
+    #[inline]
+    fn get(&self, kind: Kind, row: usize) -> Option<Cow<'b, str>> {
+        self.0.iter().find(|(kinds, _)| kinds.has(kind))?.1.get(row)
+    }
 }
 
 impl Normaliser {
@@ -199,9 +220,16 @@ impl Normaliser {
     #[must_use]
     pub fn columns<'b>(&'b self, raw: &'b RawBatch) -> Columns<'b> {
         let rows = raw.rows.len();
+        let bound = &self.bound;
         let mut columns = Columns {
             raw,
             normaliser: self,
+            account: Texts::of(&bound.account, raw),
+            event_no: TextsByKind::of(&bound.event_no, raw),
+            order_no: TextsByKind::of(&bound.order_no, raw),
+            provider_txn_id: TextsByKind::of(&bound.provider_txn_id, raw),
+            counterparty: Texts::of(&bound.counterparty, raw),
+            compared: bound.compared.iter().map(|rule| Texts::of(rule, raw)).collect(),
             rejected: vec![false; rows],
             rejects: Vec::new(),
             unmapped: BTreeMap::new(),
@@ -306,8 +334,25 @@ impl<T> CodeRule<T> {
     }
 }
 
-/// What a status code stands for.
-type Known = (Status, Option<Note>);
+/// What a code stands for.
+#[derive(Clone, Copy)]
+enum Meaning<T> {
+    /// It is in the map.
+    Known(T),
+    /// There is a code, and it is in no map.
+    Unmapped,
+    /// There is none.
+    Missing,
+}
+
+impl<T: Copy> Meaning<T> {
+    fn of(code: Option<Cow<'_, str>>, codes: &BTreeMap<String, T>) -> Self {
+        match code {
+            None => Self::Missing,
+            Some(code) => codes.get(code.as_ref()).map_or(Self::Unmapped, |known| Self::Known(*known)),
+        }
+    }
+}
 
 impl<'b> Columns<'b> {
     /// How many rows, rejected ones included.
@@ -382,12 +427,13 @@ impl<'b> Columns<'b> {
             return;
         };
         let mut runs = Runs::of(&self.raw.columns[*place]);
-        let mut last = None;
         for row in 0..self.len() {
-            if let Some(code) = runs.next(row) {
-                last = code.filter(|code| !none.iter().any(|one| one == code)).map(|code| known(&code));
-            }
-            self.push_currency(row, last.flatten(), last.is_some(), placeholder);
+            // Whether there is a code, and what it stands for.
+            let (is_there, currency) = runs.get(row, |code| {
+                let code = code.filter(|code| !none.iter().any(|one| one == code));
+                (code.is_some(), code.and_then(|code| known(&code)))
+            });
+            self.push_currency(row, currency, is_there, placeholder);
         }
     }
 
@@ -411,21 +457,12 @@ impl<'b> Columns<'b> {
         };
         let CodeRule::Column { codes, .. } = &normaliser.mapping.kind else { return };
         let mut runs = Runs::of(&self.raw.columns[place]);
-        let mut last: Option<(String, Option<Kind>)> = None;
         for row in 0..self.len() {
-            if let Some(code) = runs.next(row) {
-                last = code.map(|code| {
-                    let kind = codes.get(code.as_ref()).map(|kind| kind.money_in);
-                    (code.into_owned(), kind)
-                });
-            }
-            let kind = match &last {
-                Some((_, Some(kind))) => *kind,
-                Some((code, None)) => {
-                    let code = code.clone();
-                    self.unmapped(row, place, &code)
-                }
-                None => {
+            let kind = runs.get(row, |code| Meaning::of(code, codes));
+            let kind = match kind {
+                Meaning::Known(kind) => kind.money_in,
+                Meaning::Unmapped => self.unmapped(row, place),
+                Meaning::Missing => {
                     self.reject(row, Some(place), "kind", RejectReason::Missing);
                     Kind::Adjustment
                 }
@@ -435,8 +472,9 @@ impl<'b> Columns<'b> {
     }
 
     /// A code that is in no map: the row is kept as an adjustment and the code is reported.
-    fn unmapped(&mut self, row: usize, place: usize, code: &str) -> Kind {
+    fn unmapped(&mut self, row: usize, place: usize) -> Kind {
         let column = self.normaliser.wanted[place].clone();
+        let code = self.cells(place).get(row).unwrap_or_default();
         *self.unmapped.entry((column, code.cut(80))).or_default() += 1;
         self.notes[row] = self.notes[row].with(Note::Unmapped);
         Kind::Adjustment
@@ -448,21 +486,11 @@ impl<'b> Columns<'b> {
             (normaliser.mapping.status.0.as_slice(), normaliser.bound.status.0.as_slice())
         {
             let mut runs = Runs::of(&self.raw.columns[*place]);
-            let mut last: Option<(String, Option<Known>)> = None;
             for row in 0..self.len() {
-                if let Some(code) = runs.next(row) {
-                    last = code.map(|code| {
-                        let status = codes.get(code.as_ref()).copied();
-                        (code.into_owned(), status)
-                    });
-                }
-                match &last {
-                    Some((_, Some(status))) => self.push_status(row, Some(*place), Some(*status)),
-                    Some((code, None)) => {
-                        let code = code.clone();
-                        self.push_unmapped_status(row, *place, &code);
-                    }
-                    None => self.push_status(row, Some(*place), None),
+                match runs.get(row, |code| Meaning::of(code, codes)) {
+                    Meaning::Known(status) => self.push_status(row, Some(*place), Some(status)),
+                    Meaning::Unmapped => self.push_unmapped_status(row, *place),
+                    Meaning::Missing => self.push_status(row, Some(*place), None),
                 }
             }
             return;
@@ -482,7 +510,7 @@ impl<'b> Columns<'b> {
             (CodeRule::Column { codes, .. }, Some(place)) => match self.cells(place).get(row) {
                 Some(code) => match codes.get(code.as_ref()) {
                     Some(status) => self.push_status(row, Some(place), Some(*status)),
-                    None => self.push_unmapped_status(row, place, &code),
+                    None => self.push_unmapped_status(row, place),
                 },
                 None => self.push_status(row, Some(place), None),
             },
@@ -490,8 +518,8 @@ impl<'b> Columns<'b> {
         }
     }
 
-    fn push_unmapped_status(&mut self, row: usize, place: usize, code: &str) {
-        self.kind[row] = self.unmapped(row, place, code);
+    fn push_unmapped_status(&mut self, row: usize, place: usize) {
+        self.kind[row] = self.unmapped(row, place);
         self.push_status(row, Some(place), Some((Status::Unknown, None)));
     }
 
@@ -568,7 +596,7 @@ impl<'b> Columns<'b> {
     fn fill_amount(&mut self) {
         let normaliser = self.normaliser;
         let keep_amount = normaliser.needs.amount || normaliser.needs.everything || normaliser.mapping.net_is_computed;
-        if self.fill_plain_amount(keep_amount) {
+        if self.fill_plain_amount() {
             return;
         }
         for row in 0..self.len() {
@@ -595,7 +623,7 @@ impl<'b> Columns<'b> {
 
     /// The plainest of all cases in one loop: one column of whole minor units without nulls, whose
     /// direction is that of the kind or of its sign.
-    fn fill_plain_amount(&mut self, keep_amount: bool) -> bool {
+    fn fill_plain_amount(&mut self) -> bool {
         use arrow_array::Array as _;
         let normaliser = self.normaliser;
         let bound = &normaliser.bound;
@@ -629,10 +657,6 @@ impl<'b> Columns<'b> {
             }
             self.principal.push(amount.magnitude());
             self.direction.push(direction);
-        }
-        if keep_amount {
-            self.amount.clone_from(&self.principal);
-            self.order_amount = vec![None; self.len()];
         }
         true
     }
@@ -749,6 +773,9 @@ impl<'b> Columns<'b> {
 
     fn optional_money(&mut self, rule: Option<&BoundMoney>, field: &'static str) -> Vec<Option<Minor>> {
         let Some(rule) = rule else { return Vec::new() };
+        if let Some(values) = self.plain_money(rule) {
+            return values;
+        }
         let rounding = self.normaliser.mapping.rounding;
         let mut values = Vec::with_capacity(self.len());
         for row in 0..self.len() {
@@ -761,6 +788,21 @@ impl<'b> Columns<'b> {
             });
         }
         values
+    }
+
+    /// The plainest case of all: one column of whole minor units without nulls.
+    fn plain_money(&self, rule: &BoundMoney) -> Option<Vec<Option<Minor>>> {
+        use arrow_array::Array as _;
+        let mapping = &self.normaliser.mapping;
+        let [(place, sign)] = rule.parts.as_slice() else { return None };
+        let RawColumn::Integers(array) = &self.raw.columns[*place] else { return None };
+        if mapping.unit != Unit::Minor || !mapping.scales.is_empty() || array.null_count() > 0 {
+            return None;
+        }
+        let sign = i64::from(*sign);
+        let fits = |minor: &i64| (-Minor::LIMIT..=Minor::LIMIT).contains(minor);
+        let values = array.values();
+        values.iter().all(fits).then(|| values.iter().map(|&minor| Minor::new(minor * sign)).collect())
     }
 
     fn fill_times(&mut self) {
@@ -830,27 +872,31 @@ impl<'b> Columns<'b> {
     }
 
     /// The account of a row; empty where accounts are no part of the mapping.
+    #[inline]
     #[must_use]
     pub fn account(&self, row: usize) -> Cow<'b, str> {
-        self.normaliser.bound.account.get(self.raw, row).unwrap_or_default()
+        self.account.get(row).unwrap_or_default()
     }
 
     /// The event number.
+    #[inline]
     #[must_use]
     pub fn event_no(&self, row: usize) -> Option<Cow<'b, str>> {
-        self.normaliser.bound.event_no.rule(self.kind[row])?.get(self.raw, row)
+        self.event_no.get(self.kind[row], row)
     }
 
     /// The order.
+    #[inline]
     #[must_use]
     pub fn order_no(&self, row: usize) -> Option<Cow<'b, str>> {
-        self.normaliser.bound.order_no.rule(self.kind[row])?.get(self.raw, row)
+        self.order_no.get(self.kind[row], row)
     }
 
     /// The provider's number of the row.
+    #[inline]
     #[must_use]
     pub fn provider_txn_id(&self, row: usize) -> Option<Cow<'b, str>> {
-        self.normaliser.bound.provider_txn_id.rule(self.kind[row])?.get(self.raw, row)
+        self.provider_txn_id.get(self.kind[row], row)
     }
 
     /// The provider's number of the original payment.
@@ -860,9 +906,10 @@ impl<'b> Columns<'b> {
     }
 
     /// The other party.
+    #[inline]
     #[must_use]
     pub fn counterparty(&self, row: usize) -> Option<Cow<'b, str>> {
-        self.normaliser.bound.counterparty.get(self.raw, row)
+        self.counterparty.get(row)
     }
 
     /// The settlement batch.
@@ -880,9 +927,10 @@ impl<'b> Columns<'b> {
     }
 
     /// One of the further compared columns.
+    #[inline]
     #[must_use]
     pub fn compared(&self, row: usize, at: usize) -> Option<Cow<'b, str>> {
-        self.normaliser.bound.compared[at].get(self.raw, row)
+        self.compared[at].get(row)
     }
 
     /// One of the columns carried to the reports.

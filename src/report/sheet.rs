@@ -92,6 +92,8 @@ const ROW_GROUP: usize = 1 << 20;
 pub const VERSION_KEY: &str = "tieout.schema";
 /// Rows built before they are handed to the writer.
 const BATCH: usize = 1 << 16;
+/// Rows of a part that is made by itself.
+const PART: usize = 1 << 13;
 
 impl TableSpec {
     /// The Arrow schema with the version in its metadata.
@@ -320,6 +322,18 @@ pub struct Table {
 const FORMULA_STARTS: [char; 10] = ['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'];
 
 impl Table {
+    /// The table of many rows: parts of it are made at the same time.
+    pub fn of_parts<T: Sync>(spec: TableSpec, rows: &[T], put: impl Fn(&mut Sheet, &T) + Sync) -> Result<Self, Error> {
+        let part = |rows: &[T]| {
+            let mut sheet = Sheet::new(spec);
+            rows.iter().for_each(|row| put(&mut sheet, row));
+            sheet.finish()
+        };
+        let parts: Vec<Self> = rows.par_chunks(PART).map(part).collect::<Result<_, Error>>()?;
+        let count = parts.iter().map(|part| part.rows).sum();
+        Ok(Self { spec, rows: count, batches: parts.into_iter().flat_map(|part| part.batches).collect() })
+    }
+
     /// As Parquet. An empty table has its schema and no rows. Equal tables give equal bytes.
     #[must_use]
     pub fn parquet(&self) -> Bytes {

@@ -41,24 +41,27 @@ pub struct Numbered<'o> {
 /// A difference keeps the id that its carried records had; where it had several, that of the first.
 #[must_use]
 pub fn identified(job: &str, reconciled: &Reconciled<'_>, residue: &Residue) -> Vec<(String, usize)> {
-    let mut groups: HashMap<String, Vec<(usize, &Difference)>> = HashMap::new();
-    for (at, outcome) in reconciled.outcomes.iter().enumerate() {
-        if let Outcome::Difference(difference) = outcome {
-            groups.entry(identity(job, difference, &reconciled.records)).or_default().push((at, difference));
+    let named = reconciled.outcomes.par_iter().enumerate().filter_map(|(at, outcome)| match outcome {
+        Outcome::Difference(difference) => {
+            Some((identity(job, difference, &reconciled.records), at, difference.as_ref()))
         }
-    }
-    let mut all = Vec::new();
+        Outcome::Match { .. } | Outcome::Rest { .. } => None,
+    });
+    let mut named: Vec<(String, usize, &Difference)> = named.collect();
+    named.par_sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
     let kept = kept_ids(reconciled, residue);
     let taken: BTreeSet<&str> = kept.values().copied().collect();
-    for (base, mut differences) in groups {
-        differences.retain(|(at, _)| !kept.contains_key(at));
+    let groups: Vec<&[(String, usize, &Difference)]> = named.chunk_by(|a, b| a.0 == b.0).collect();
+    let ids_of = |group: &[(String, usize, &Difference)]| -> Vec<(String, usize)> {
+        let mut differences: Vec<_> = group.iter().filter(|(_, at, _)| !kept.contains_key(at)).collect();
         // Groups that share their number, or have none, are told apart by their occurrence; what their
         // rows say decides which is the first, so the order of the input does not.
-        differences.sort_by_cached_key(|(_, difference)| contents(difference, &reconciled.records));
-        let free = (0_u32..).map(|occurrence| difference_id(&base, occurrence));
+        differences.sort_by_cached_key(|(_, _, difference)| contents(difference, &reconciled.records));
+        let free = (0_u32..).map(|occurrence| difference_id(&group[0].0, occurrence));
         let free = free.filter(|id| !taken.contains(id.as_str()));
-        all.extend(free.zip(differences.into_iter().map(|(at, _)| at)));
-    }
+        free.zip(differences.into_iter().map(|(_, at, _)| *at)).collect()
+    };
+    let mut all: Vec<(String, usize)> = groups.par_iter().flat_map_iter(|group| ids_of(group)).collect();
     all.extend(kept.into_iter().map(|(at, id)| (id.to_owned(), at)));
     all.par_sort();
     all
@@ -195,11 +198,7 @@ impl Tables<'_, '_> {
 
     /// The table of differences.
     pub fn differences(&self, numbered: &[Numbered<'_>]) -> Result<Table, Error> {
-        let mut sheet = Sheet::new(DIFFERENCES);
-        for one in numbered {
-            self.difference(&mut sheet, &one.id, one.difference);
-        }
-        sheet.finish()
+        Table::of_parts(DIFFERENCES, numbered, |sheet, one| self.difference(sheet, &one.id, one.difference))
     }
 
     fn difference(&self, sheet: &mut Sheet, id: &str, difference: &Difference) {

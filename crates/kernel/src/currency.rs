@@ -43,6 +43,13 @@ impl Currency {
         std::str::from_utf8(&self.code).expect("a currency code is ASCII by construction")
     }
 
+    /// The three letters, as they stand.
+    #[inline]
+    #[must_use]
+    pub const fn letters(self) -> [u8; 3] {
+        self.code
+    }
+
     /// The number of decimals between the major and the minor unit.
     #[must_use]
     pub const fn exponent(self) -> u8 {

@@ -65,38 +65,97 @@ pub struct Content {
 
 impl Content {
     /// The hash under which equal contents meet.
+    ///
+    /// What a record does not have takes no bytes; one byte says what it has, so that no two contents are the
+    /// same bytes.
+    #[inline]
     #[must_use]
     pub fn hash(&self, seed: u64) -> u64 {
-        let mut bytes = [0_u8; 96];
-        let mut at = 0;
-        let mut put = |part: &[u8]| {
-            bytes[at..at + part.len()].copy_from_slice(part);
-            at += part.len();
-        };
         let plain = self.status.is_final() && self.notes.is_empty() && self.party != Party::Masked;
         let open_side = if plain { 0 } else { 1 + self.book as u8 };
-        put(&[
-            self.status as u8,
-            self.kind as u8,
-            self.direction as u8,
-            self.notes.bits(),
-            self.currency.exponent(),
-            open_side,
-        ]);
-        put(self.currency.code().as_bytes());
-        put(&self.principal.to_le_bytes());
-        put(&self.day.map_or(i64::MIN, |day| i64::from(day.0)).to_le_bytes());
-        put(&self.fee.map_or(i128::MIN, Total::get).to_le_bytes());
-        put(&self.tax.unwrap_or(i64::MIN).to_le_bytes());
-        put(&self.net_gap.get().to_le_bytes());
-        if let Party::Whole(party) = self.party {
-            put(&party.to_le_bytes());
+        let [a, b, c] = self.currency.letters();
+        let mut has = 0;
+        let mut words = Words::default();
+        words.put(self.principal.cast_unsigned());
+        if let Some(day) = self.day {
+            has |= HAS_DAY;
+            words.put(u64::from(day.0.cast_unsigned()));
         }
-        xxh3_64_with_seed(&bytes[..at], seed)
+        if let Some(fee) = self.fee {
+            has |= HAS_FEE | words.put_total(fee, WIDE_FEE);
+        }
+        if let Some(tax) = self.tax {
+            has |= HAS_TAX;
+            words.put(tax.cast_unsigned());
+        }
+        if !self.net_gap.is_zero() {
+            has |= HAS_NET_GAP | words.put_total(self.net_gap, WIDE_NET_GAP);
+        }
+        if let Party::Whole(party) = self.party {
+            has |= HAS_PARTY;
+            words.put(party);
+        }
+        let (status, kind, direction) = (self.status as u8, self.kind as u8, self.direction as u8);
+        words.hash(
+            [status, kind, direction, self.notes.bits(), self.currency.exponent(), open_side, has, 0],
+            [a, b, c, 0, 0, 0, 0, 0],
+            seed,
+        )
+    }
+}
+
+const HAS_DAY: u8 = 1;
+const HAS_FEE: u8 = 2;
+const WIDE_FEE: u8 = 4;
+const HAS_TAX: u8 = 8;
+const HAS_NET_GAP: u8 = 16;
+const WIDE_NET_GAP: u8 = 32;
+const HAS_PARTY: u8 = 64;
+
+/// A content as whole words: bytes that are written one by one and read back as words make a processor wait.
+struct Words {
+    bytes: [u8; 80],
+    length: usize,
+}
+
+impl Default for Words {
+    /// Room for two words that come last, though they stand first.
+    #[inline]
+    fn default() -> Self {
+        Self { bytes: [0; 80], length: 16 }
+    }
+}
+
+impl Words {
+    #[inline]
+    fn put(&mut self, word: u64) {
+        self.bytes[self.length..self.length + 8].copy_from_slice(&word.to_le_bytes());
+        self.length += 8;
+    }
+
+    /// Sums of one record fit 64 bits unless something is very wrong with it; gives `wide` for those that do not.
+    #[inline]
+    fn put_total(&mut self, total: Total, wide: u8) -> u8 {
+        if let Ok(short) = i64::try_from(total.get()) {
+            self.put(short.cast_unsigned());
+            return 0;
+        }
+        let bytes = total.get().to_le_bytes();
+        self.bytes[self.length..self.length + 16].copy_from_slice(&bytes);
+        self.length += 16;
+        wide
+    }
+
+    #[inline]
+    fn hash(&mut self, first: [u8; 8], second: [u8; 8], seed: u64) -> u64 {
+        self.bytes[..8].copy_from_slice(&u64::from_le_bytes(first).to_le_bytes());
+        self.bytes[8..16].copy_from_slice(&u64::from_le_bytes(second).to_le_bytes());
+        xxh3_64_with_seed(&self.bytes[..self.length], seed)
     }
 }
 
 /// A content hash with one further compared column folded in; an absent text is not an empty one.
+#[inline]
 #[must_use]
 pub fn with_column(content: u64, text: Option<&str>) -> u64 {
     match text {
@@ -108,8 +167,12 @@ pub fn with_column(content: u64, text: Option<&str>) -> u64 {
 /// What one partition came to: places of records.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Agreement {
-    /// Ledger place and statement place of each match, in no particular order.
+    /// How many matches there are.
+    pub matched: u64,
+    /// Ledger place and statement place of each, in no particular order; empty unless asked for.
     pub matches: Vec<(u64, u64)>,
+    /// Whether a side may have a key more than once: ledger, statement.
+    pub repeated: [bool; 2],
     /// Ledger records that need the full rules.
     pub ledger: Vec<u64>,
     /// Statement records that need the full rules.
@@ -120,9 +183,11 @@ pub struct Agreement {
     pub known: Vec<u128>,
 }
 
-/// Keys of a partition about which more is to be said.
+/// What is asked of a partition beyond its residue.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Asked {
+    /// Whether each match is wanted, and not only their number.
+    pub pairs: bool,
     /// Keys, ascending, whose statement records somebody else needs to know about.
     pub watched: Vec<u128>,
     /// Keys of which earlier nights have something: nothing agrees under them at first sight.
@@ -140,15 +205,25 @@ pub fn agree(ledger: &[Fingerprint], statement: &[Fingerprint], asked: &Asked) -
     let watched = &asked.watched;
     let of_ledger = watched.iter().copied().filter(|&key| table.group_of(ledger, key).is_some());
     let mut agreement = Agreement { known: of_ledger.collect(), ..Agreement::default() };
+    if asked.pairs {
+        agreement.matches.reserve(ledger.len().min(statement.len()));
+    }
     for (at, print) in ledger.iter().enumerate() {
         let group = &table.groups[table.group_of_ledger[at] as usize];
         let partner = group.statement as usize;
+        agreement.repeated[0] |= group.ledger_count > 1;
+        agreement.repeated[1] |= group.statement_count > 1;
         if group.ledger_count == 1 && group.statement_count == 1 && statement[partner].content == print.content {
-            agreement.matches.push((print.place, statement[partner].place));
+            agreement.matched += 1;
+            if asked.pairs {
+                agreement.matches.push((print.place, statement[partner].place));
+            }
         } else {
             agreement.ledger.push(print.place);
         }
     }
+    // Keys that only the statement has are not counted one by one.
+    agreement.repeated[1] |= group_of_statement.iter().filter(|&&group| group == NOBODY).nth(1).is_some();
     for (print, &group) in statement.iter().zip(&group_of_statement) {
         if group == NOBODY || !table.groups[group as usize].agrees(ledger, statement) {
             agreement.statement.push(print.place);
@@ -266,9 +341,10 @@ mod tests {
     fn only_one_on_each_side_with_equal_content_is_a_match() {
         let ledger = [print(1, 10, 100), print(2, 20, 101), print(3, 30, 102), print(4, 40, 103), print(4, 40, 104)];
         let statement = [print(4, 40, 200), print(3, 31, 201), print(1, 10, 202), print(5, 50, 203)];
-        let asked = Asked { watched: vec![2, 5, 6], seen: Vec::new() };
+        let asked = Asked { pairs: true, watched: vec![2, 5, 6], seen: Vec::new() };
         let agreement = agree(&ledger, &statement, &asked);
-        assert_eq!(agreement.matches, vec![(100, 202)]);
+        assert_eq!((agreement.matched, &agreement.matches[..]), (1, &[(100, 202)][..]));
+        assert_eq!(agreement.repeated, [true, false]);
         assert_eq!(agreement.ledger, vec![101, 102, 103, 104]);
         assert_eq!(agreement.statement, vec![200, 201, 203]);
         assert_eq!(agreement.watched, vec![(5, 203)]);
@@ -277,15 +353,18 @@ mod tests {
 
     #[test]
     fn nothing_agrees_under_a_key_of_an_earlier_night() {
-        let asked = Asked { watched: Vec::new(), seen: vec![1, 7] };
+        let asked = Asked { seen: vec![1, 7], ..Asked::default() };
         let agreement = agree(&[print(1, 10, 100)], &[print(1, 10, 200), print(7, 70, 201)], &asked);
-        assert_eq!((agreement.matches.len(), agreement.ledger, agreement.statement), (0, vec![100], vec![200, 201]));
+        assert_eq!((agreement.matched, agreement.ledger, agreement.statement), (0, vec![100], vec![200, 201]));
     }
 
     #[test]
     fn two_equal_statement_records_are_no_match() {
         let agreement = agree(&[print(1, 10, 100)], &[print(1, 10, 200), print(1, 10, 201)], &Asked::default());
         assert_eq!((agreement.ledger.len(), agreement.statement.len()), (1, 2));
+        assert_eq!(agreement.repeated, [false, true]);
+        let alone = agree(&[], &[print(1, 10, 200), print(1, 10, 201)], &Asked::default());
+        assert_eq!(alone.repeated, [false, true]);
     }
 
     #[test]
@@ -321,6 +400,10 @@ mod tests {
             Content { fee: Some(Total::ZERO), ..base },
             Content { tax: Some(0), ..base },
             Content { net_gap: Total::new(1), ..base },
+            Content { net_gap: Total::new(1 << 64), ..base },
+            Content { fee: Some(Total::new(1 << 64)), ..base },
+            Content { fee: Some(Total::new(1)), ..base },
+            Content { tax: Some(1), ..base },
             Content { notes: Notes::from_bits(1), ..base },
             Content { party: Party::of(Some("6222 0212"), 7), ..base },
             Content { party: Party::of(Some("6222 0213"), 7), ..base },

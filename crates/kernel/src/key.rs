@@ -43,6 +43,7 @@ words! {
 
 impl Kind {
     /// The class under which records of this kind are grouped.
+    #[inline]
     #[must_use]
     pub const fn class(self) -> KindClass {
         match self {
@@ -141,6 +142,7 @@ impl KeyHasher {
     }
 
     /// The 128-bit hash of `(account, class, number)`.
+    #[inline]
     #[must_use]
     pub fn hash(self, class: KindClass, number: &str) -> u128 {
         // Odd multiples of one constant keep the classes' seeds apart.

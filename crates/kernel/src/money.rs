@@ -49,6 +49,7 @@ impl Minor {
 
 impl Neg for Minor {
     type Output = Self;
+    #[inline]
     fn neg(self) -> Self {
         Self(-self.0)
     }
@@ -56,6 +57,7 @@ impl Neg for Minor {
 
 impl Add for Minor {
     type Output = Total;
+    #[inline]
     fn add(self, other: Self) -> Total {
         Total::from(self) + Total::from(other)
     }
@@ -63,6 +65,7 @@ impl Add for Minor {
 
 impl Sub for Minor {
     type Output = Total;
+    #[inline]
     fn sub(self, other: Self) -> Total {
         Total::from(self) - Total::from(other)
     }
@@ -113,6 +116,7 @@ impl Total {
 const OVERFLOW: &str = "a sum of money left 128 bits";
 
 impl From<Minor> for Total {
+    #[inline]
     fn from(amount: Minor) -> Self {
         Self(i128::from(amount.0))
     }
@@ -120,6 +124,7 @@ impl From<Minor> for Total {
 
 impl Add for Total {
     type Output = Self;
+    #[inline]
     fn add(self, other: Self) -> Self {
         Self(self.0.checked_add(other.0).expect(OVERFLOW))
     }
@@ -127,6 +132,7 @@ impl Add for Total {
 
 impl Sub for Total {
     type Output = Self;
+    #[inline]
     fn sub(self, other: Self) -> Self {
         Self(self.0.checked_sub(other.0).expect(OVERFLOW))
     }
@@ -134,18 +140,21 @@ impl Sub for Total {
 
 impl Neg for Total {
     type Output = Self;
+    #[inline]
     fn neg(self) -> Self {
         Self(self.0.checked_neg().expect(OVERFLOW))
     }
 }
 
 impl AddAssign for Total {
+    #[inline]
     fn add_assign(&mut self, other: Self) {
         *self = *self + other;
     }
 }
 
 impl AddAssign<Minor> for Total {
+    #[inline]
     fn add_assign(&mut self, other: Minor) {
         *self = *self + Self::from(other);
     }

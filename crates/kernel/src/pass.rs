@@ -67,11 +67,9 @@ fn grouped<'r, K: Ord>(
     groups
 }
 
-fn by_event(records: &[Record<'_>], members: &[u32], policy: &Policy) -> Resolved {
+fn by_event<'r>(records: &[Record<'r>], members: &[u32], policy: &Policy) -> Resolved {
     let mut all = Resolved::default();
-    let key = |record: &Record<'_>| {
-        event_key(record).map(|number| (record.account.to_owned(), record.kind.class(), number.to_owned()))
-    };
+    let key = |record: &Record<'r>| event_key(record).map(|number| (number, record.account, record.kind.class()));
     for group in grouped(records, members, key, &mut all.left).into_values() {
         all.add(group::resolve(records, &group, Pass::K1, policy));
     }

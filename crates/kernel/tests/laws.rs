@@ -198,7 +198,7 @@ fn the_fast_path_and_the_full_rules_agree() {
                 None => residue.push(record.place),
             }
         }
-        let agreement = agree(&prints[0], &prints[1], &Asked::default());
+        let agreement = agree(&prints[0], &prints[1], &Asked { pairs: true, ..Asked::default() });
         residue.extend(agreement.ledger);
         residue.extend(agreement.statement);
         let rest: Vec<Record> = all.iter().filter(|record| residue.contains(&record.place)).copied().collect();
