@@ -19,6 +19,7 @@ use crate::agree::{self, Earlier, Looked, Night, NightFile, Wanted};
 use crate::error::{Complaint, Error};
 use crate::finding::Finding;
 use crate::formats::{Format, Member, OpenFile, Opening, closest, open_all};
+use crate::memory::Memory;
 use crate::normalise::{
     ByKind, CodeRule, KindOf, Mapping, MoneyRule, NegativePayment, Principal, Sign, TextRule, Unit,
 };
@@ -131,7 +132,7 @@ struct Roles {
 const NO_CURRENCY: &str = "XXX";
 
 /// Compares two files.
-pub fn compare(store: &Store, question: &Question, progress: &Progress) -> Result<Answer, Error> {
+pub fn compare(store: &Store, question: &Question, memory: Memory, progress: &Progress) -> Result<Answer, Error> {
     progress.stage("inputs", None);
     let ledger = open(store, &question.ledger)?;
     let statement = open(store, &question.statement)?;
@@ -154,7 +155,7 @@ pub fn compare(store: &Store, question: &Question, progress: &Progress) -> Resul
         })
         .collect::<Result<Vec<_>, Error>>()?;
     let wanted = Wanted { pairs: false, rows: false, across: false, look_alikes: None, dated: false, history: false };
-    let night = Night::new(&policy, files, wanted, 0x7469_656f_7574);
+    let night = Night::new(&policy, files, wanted, 0x7469_656f_7574, memory);
     let mut scan = agree::scan(&night, progress)?;
     progress.stage("agree", None);
     let agreed = agree::settle_agreement(&night, &mut scan, Earlier::NOTHING)?;

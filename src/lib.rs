@@ -34,6 +34,7 @@
 //!
 //! ```
 //! use tieout::compare::{Question, compare};
+//! use tieout::memory::Memory;
 //! use tieout::progress::Progress;
 //! use tieout::store::Store;
 //!
@@ -48,7 +49,7 @@
 //!     key: vec!["order_no".to_owned()],
 //!     ..Question::default()
 //! };
-//! let answer = compare(&Store::new(None)?, &question, &Progress::default())?;
+//! let answer = compare(&Store::new(None)?, &question, Memory::of_machine(), &Progress::default())?;
 //! assert_eq!(answer.matched, 1);
 //! assert_eq!((answer.codes[0].code.as_str(), answer.codes[0].exposure_minor), ("AMOUNT_OVER", 50));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -66,6 +67,7 @@ pub mod finding;
 pub mod formats;
 pub mod intake;
 pub mod job;
+pub mod memory;
 pub mod normalise;
 pub mod progress;
 pub mod publish;

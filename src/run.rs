@@ -23,6 +23,7 @@ use crate::error::Error;
 use crate::finding::Finding;
 use crate::intake::{self, Intake, Now};
 use crate::job::{Evidence, Language, Plan, day_of};
+use crate::memory::Memory;
 use crate::normalise::decimal_text;
 use crate::progress::Progress;
 use crate::publish::{self, Commit, Link, Output, Published};
@@ -49,6 +50,8 @@ pub struct Options {
     pub now: Now,
     /// Begin here, whatever was published for the day before.
     pub start_fresh: bool,
+    /// How much memory there is.
+    pub memory: Memory,
 }
 
 /// What a run came to.
@@ -89,7 +92,8 @@ pub fn run(
     progress.stage("pool", None);
     let Pool { carried, lapsed } = pool::read(store, plan, date, &chain)?;
     let policy = policy_of(plan, day, &intake);
-    let (night, mut scan, mut findings, blocked) = scanned(store, plan, date, day, &policy, &intake, progress)?;
+    let (night, mut scan, mut findings, blocked) =
+        scanned(store, plan, date, &policy, &intake, &options.memory, progress)?;
     progress.stage("history", None);
     let found = remembered(store, plan, date, &chain, &night, &scan, &carried)?;
     progress.stage("agree", None);
@@ -231,7 +235,7 @@ fn remembered(
     if plan.carry.history_days == 0 || chain.links.is_empty() {
         return Ok(Found::default());
     }
-    let filter = agree::asks_for(night, scan, carried);
+    let filter = agree::asks_for(night, scan, carried)?;
     history::look_up(store, plan, date, chain, &filter)
 }
 
@@ -355,27 +359,33 @@ fn scanned<'p>(
     store: &Store,
     plan: &Plan,
     date: civil::Date,
-    day: Day,
     policy: &'p Policy,
     intake: &Intake,
+    memory: &Memory,
     progress: &Progress,
 ) -> Result<Scanned<'p>, Error> {
     let mut findings = intake.findings.clone();
-    let night = night_of(plan, policy, intake, &BTreeSet::new());
+    let night = night_of(plan, policy, intake, &BTreeSet::new(), memory);
     let scan = agree::scan(&night, progress)?;
-    findings.extend(controls::judge(store, plan, date, day, &night, &scan)?);
+    findings.extend(controls::judge(store, plan, date, day_of(date), &night, &scan)?);
     let blocked: BTreeSet<String> =
         findings.iter().filter(|finding| finding.blocks).map(|finding| finding.source.clone()).collect();
     if blocked.is_empty() {
         return Ok((night, scan, findings, Vec::new()));
     }
-    let night = night_of(plan, policy, intake, &blocked);
+    let night = night_of(plan, policy, intake, &blocked, memory);
     let scan = agree::scan(&night, progress)?;
     Ok((night, scan, findings, blocked.into_iter().collect()))
 }
 
 /// The files of the night with their mappings, scopes, and what is held because of blocked sources.
-pub(crate) fn night_of<'p>(plan: &Plan, policy: &'p Policy, intake: &Intake, blocked: &BTreeSet<String>) -> Night<'p> {
+pub(crate) fn night_of<'p>(
+    plan: &Plan,
+    policy: &'p Policy,
+    intake: &Intake,
+    blocked: &BTreeSet<String>,
+    memory: &Memory,
+) -> Night<'p> {
     let accounts: Vec<String> = plan.accounts().into_keys().collect();
     let held_accounts: Vec<String> = plan
         .of_book(Book::Statement)
@@ -416,7 +426,7 @@ pub(crate) fn night_of<'p>(plan: &Plan, policy: &'p Policy, intake: &Intake, blo
         dated: true,
         history: plan.carry.history_days > 0,
     };
-    let mut night = Night::new(policy, files.collect(), wanted, seed(plan));
+    let mut night = Night::new(policy, files.collect(), wanted, seed(plan), memory.clone());
     if let Some(rule) = &plan.look_alikes {
         night.allowed_parties.clone_from(&rule.allowed);
     }

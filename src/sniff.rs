@@ -14,6 +14,7 @@ use crate::controls;
 use crate::error::{Complaint, Error};
 use crate::finding::Finding;
 use crate::formats::{Format, OpenFile, Opening, Recognised, alipay, open_all, wechat};
+use crate::memory::Memory;
 use crate::normalise::{Columns, Mapping, Principal, TextRule};
 use crate::progress::Progress;
 use crate::store::{Place, Store};
@@ -194,7 +195,7 @@ pub fn sniff(store: &Store, path: &Path, shown: &str) -> Result<Sniffed, Error> 
     }
     let policy = policy();
     let wanted = Wanted { pairs: false, rows: false, across: false, look_alikes: None, dated: true, history: false };
-    let night = Night::new(&policy, readable, wanted, 0);
+    let night = Night::new(&policy, readable, wanted, 0, Memory::of_machine());
     let scan = agree::scan(&night, &Progress::default())?;
     sniffed.take(&night, &scan)?;
     Ok(sniffed)

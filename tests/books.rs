@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 use tieout::job;
+use tieout::memory::Memory;
 use tieout::progress::Progress;
 use tieout::run::{Options, run};
 use tieout::store::Store;
@@ -169,6 +170,8 @@ occurred_at = "at"
 "#;
 
 /// Runs a night and gives what it published, or why it did not.
+///
+/// More than one thread has no room for fingerprints: all of them go to disk and back.
 fn night(ledger: &[Draft], statement: &[Draft], threads: usize) -> Result<(Workspace, Published), String> {
     let workspace = Workspace::new();
     workspace.write("ledger.csv", csv(ledger));
@@ -176,8 +179,16 @@ fn night(ledger: &[Draft], statement: &[Draft], threads: usize) -> Result<(Works
     let path = workspace.write("job.toml", JOB);
     let plan = job::load(&path).unwrap();
     let date: jiff::civil::Date = DATE.parse().unwrap();
-    let options =
-        Options { dry_run: false, now: date.tomorrow().unwrap().in_tz("UTC").unwrap().timestamp(), start_fresh: true };
+    let mut memory = Memory::of_machine();
+    if threads > 1 {
+        memory.fingerprints = 0;
+    }
+    let options = Options {
+        dry_run: false,
+        now: date.tomorrow().unwrap().in_tz("UTC").unwrap().timestamp(),
+        start_fresh: true,
+        memory,
+    };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     let store = Store::new(None).unwrap();
     pool.install(|| run(&store, &plan, date, &options, &Progress::default())).map_err(|e| e.to_string())?;

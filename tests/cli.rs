@@ -389,6 +389,29 @@ fn formats_and_completions_are_listed() {
 }
 
 #[test]
+fn a_night_on_which_more_differs_than_fits_into_memory_is_refused() {
+    let workspace = Workspace::new();
+    let rows = |amount: u32| -> String {
+        let rows = (0..60_000).map(|number| format!("A{number},{}\n", amount + number));
+        format!("id,amount\n{}", rows.collect::<String>())
+    };
+    let (ledger, statement) = (workspace.write("l.csv", rows(1)), workspace.write("s.csv", rows(2)));
+    let compare = |more: &[&str]| {
+        let (ledger, statement) = (ledger.to_str().unwrap(), statement.to_str().unwrap());
+        output(&[&["compare", ledger, statement, "--key", "id"], more].concat())
+    };
+    let refused = compare(&["--memory-limit", "64MiB"]);
+    assert_eq!(refused.status.code(), Some(50), "{}", stderr(&refused));
+    assert!(stderr(&refused).contains("120,000 records differ") && stderr(&refused).contains("--memory-limit"));
+    let fits = compare(&["--memory-limit", "1GiB"]);
+    assert_eq!(fits.status.code(), Some(0), "{}", stderr(&fits));
+    assert!(stdout(&fits).contains("60,000"), "{}", stdout(&fits));
+    let wrong = compare(&["--memory-limit", "4 giga"]);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(stderr(&wrong).contains("4GiB"), "{}", stderr(&wrong));
+}
+
+#[test]
 fn compare_tells_counts_and_amounts_by_code() {
     let workspace = Workspace::new();
     let ledger = workspace.write(

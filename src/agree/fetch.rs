@@ -1,5 +1,6 @@
 //! The residue as records: read again, this time whole.
 
+use indicatif::{HumanBytes, HumanCount};
 use rayon::prelude::*;
 use tieout_kernel::calendar::Day;
 use tieout_kernel::currency::Currency;
@@ -8,7 +9,7 @@ use tieout_kernel::record::{Across, Book, Direction, Instant, Kind, Notes, Origi
 
 use super::{Agreed, Night, place_of, row_of, split_of};
 use crate::carry::Carried;
-use crate::error::Error;
+use crate::error::{Complaint, Error};
 use crate::normalise::Columns;
 use crate::progress::Progress;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -129,6 +130,7 @@ impl std::fmt::Display for Stored<'_> {
 /// Reads the records of the residue with everything they have.
 pub fn fetch(night: &Night<'_>, lines_before: &[u64], agreed: &Agreed, progress: &Progress) -> Result<Residue, Error> {
     let places = &agreed.residue;
+    fits(places.len(), night.memory.limit)?;
     progress.stage("fetch", Some(places.len() as u64));
     let mut by_split: Vec<(usize, Vec<u32>)> = Vec::new();
     for &place in places {
@@ -153,6 +155,27 @@ pub fn fetch(night: &Night<'_>, lines_before: &[u64], agreed: &Agreed, progress:
     }
     Ok(residue)
 }
+
+/// Records that need the full rules are kept whole: a night on which more differ than fit is refused, before it
+/// takes what the machine does not have.
+fn fits(records: usize, limit: u64) -> Result<(), Error> {
+    let each = size_of::<Row>() + size_of::<Record<'_>>() + TEXT_OF_A_RECORD;
+    let bytes = (records * each) as u64;
+    if bytes <= limit {
+        return Ok(());
+    }
+    let what = format!(
+        "{} records differ or have no partner, which takes {} of memory; the limit is {}",
+        HumanCount(records as u64),
+        HumanBytes(bytes),
+        HumanBytes(limit)
+    );
+    let hint = "raise --memory-limit; or check that both sides have the same key, unit and day before anything else";
+    Err(Error::Limit(Complaint::new(what).hint(hint)))
+}
+
+/// Bytes of text that a record has at least, with its share of what becomes of it.
+const TEXT_OF_A_RECORD: usize = 200;
 
 fn fetch_split(
     night: &Night<'_>,

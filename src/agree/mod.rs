@@ -11,16 +11,16 @@
 //! were carried from earlier nights come before all of them.
 
 mod fetch;
+mod parts;
 mod scan;
 mod totals;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 use tieout_kernel::across::{Before, Mark, Sighting, look_alikes};
 use tieout_kernel::currency::Currency;
-use tieout_kernel::fingerprint::{Asked, Fingerprint, agree};
+use tieout_kernel::fingerprint::{Asked, agree};
 use tieout_kernel::key::{KeyHasher, KindClass};
 use tieout_kernel::money::{Minor, Total as Sum};
 use tieout_kernel::policy::Policy;
@@ -36,6 +36,7 @@ use crate::carry::history::{Filter, Found};
 use crate::error::Error;
 use crate::expression::Condition;
 use crate::formats::{OpenFile, Split};
+use crate::memory::Memory;
 use crate::normalise::{Mapping, Needs, Normaliser, Principal, TextRule};
 
 /// A file as the fast path reads it.
@@ -118,6 +119,8 @@ pub struct Night<'p> {
     pub allowed_parties: BTreeSet<String>,
     /// Seed of all hashes of the run.
     pub seed: u64,
+    /// How much memory there is for all of it.
+    pub memory: Memory,
 }
 
 /// What of a file's records is looked at.
@@ -167,11 +170,11 @@ impl NightFile {
 impl<'p> Night<'p> {
     /// Numbers the splits of some files.
     #[must_use]
-    pub fn new(policy: &'p Policy, files: Vec<NightFile>, wanted: Wanted, seed: u64) -> Self {
+    pub fn new(policy: &'p Policy, files: Vec<NightFile>, wanted: Wanted, seed: u64, memory: Memory) -> Self {
         let splits =
             files.iter().enumerate().flat_map(|(at, file)| file.open.splits.iter().map(move |split| (at, *split)));
         let splits = splits.collect();
-        Self { policy, files, splits, wanted, allowed_parties: BTreeSet::new(), seed }
+        Self { policy, files, splits, wanted, allowed_parties: BTreeSet::new(), seed, memory }
     }
 
     /// The file of a place.
@@ -249,23 +252,14 @@ pub struct Agreed {
 }
 
 /// The keys and orders that tonight asks the history about.
-#[must_use]
-pub fn asks_for(night: &Night<'_>, scan: &Scan, carried: &[Carried]) -> Filter {
-    let lock = |part: &scan::Part| -> usize {
-        let part = part.lock().unwrap_or_else(PoisonError::into_inner);
-        part.iter().flatten().map(Vec::len).sum()
-    };
-    let count: usize = scan.parts.iter().map(lock).sum();
-    let filter = Filter::for_keys(count + scan.event_orders.len() + carried.len() * 2);
-    scan.parts.par_iter().for_each(|part| {
-        let part = part.lock().unwrap_or_else(PoisonError::into_inner);
-        part.iter().flatten().flatten().for_each(|print| filter.add(print.key));
-    });
+pub fn asks_for(night: &Night<'_>, scan: &Scan, carried: &[Carried]) -> Result<Filter, Error> {
+    let filter = Filter::for_keys(scan.parts.records() + scan.event_orders.len() + carried.len() * 2);
+    (0..scan.parts.count()).into_par_iter().try_for_each(|part| scan.parts.each_key(part, |key| filter.add(key)))?;
     scan.event_orders.iter().for_each(|&order| filter.add(order));
     for one in carried {
         one.key(night.seed).into_iter().chain(order_of(night, one)).for_each(|key| filter.add(key));
     }
-    filter
+    Ok(filter)
 }
 
 /// The hash of the order that a carried event goes back to.
@@ -283,15 +277,12 @@ const fn goes_back(kind: Kind) -> bool {
 pub fn settle_agreement(night: &Night<'_>, scan: &mut Scan, earlier: Earlier<'_>) -> Result<Agreed, Error> {
     add_carried_events(night, scan, earlier.carried);
     let asked = asked(night, scan, earlier);
-    let parts: Vec<_> = std::mem::take(&mut scan.parts).into_iter().map(Mutex::into_inner).collect();
-    let agreements: Vec<_> = parts
-        .into_par_iter()
-        .zip(asked)
-        .map(|(part, asked)| {
-            let [ledger, statement] = part.unwrap_or_else(PoisonError::into_inner);
-            agree(&joined(ledger), &joined(statement), &asked)
-        })
-        .collect();
+    let parts = std::mem::take(&mut scan.parts);
+    let agreements = asked.into_par_iter().enumerate().map(|(part, asked)| {
+        let [ledger, statement] = parts.take(part)?;
+        Ok(agree(&ledger, &statement, &asked))
+    });
+    let agreements: Vec<_> = agreements.collect::<Result<_, Error>>()?;
     let residue = std::mem::take(&mut scan.keyless);
     // Records without a number, and what a night leaves to the next, are known by all that they say.
     let repeated = [!residue.is_empty() || night.wanted.pairs; 2];
@@ -315,13 +306,6 @@ pub fn settle_agreement(night: &Night<'_>, scan: &mut Scan, earlier: Earlier<'_>
     Ok(agreed)
 }
 
-fn joined(parts: Vec<Vec<Fingerprint>>) -> Vec<Fingerprint> {
-    match <[Vec<Fingerprint>; 1]>::try_from(parts) {
-        Ok([only]) => only,
-        Err(parts) => parts.concat(),
-    }
-}
-
 /// Puts open records of earlier nights beside tonight's, for the rules across groups.
 fn add_carried_events(night: &Night<'_>, scan: &mut Scan, carried: &[Carried]) {
     for (place, one) in (0_u64..).zip(carried).filter(|(_, one)| !one.origin.has_ended()) {
@@ -342,8 +326,8 @@ fn add_carried_events(night: &Night<'_>, scan: &mut Scan, carried: &[Carried]) {
 
 /// What is asked of each partition: which orders events go back to, and which keys earlier nights know.
 fn asked(night: &Night<'_>, scan: &mut Scan, earlier: Earlier<'_>) -> Vec<Asked> {
-    let mut asked = vec![Asked { pairs: night.wanted.pairs, ..Asked::default() }; scan.parts.len()];
-    let part = |key: u128| usize::try_from(key & (scan.parts.len() as u128 - 1)).unwrap_or(0);
+    let mut asked = vec![Asked { pairs: night.wanted.pairs, ..Asked::default() }; scan.parts.count()];
+    let part = |key: u128| scan.parts.of_key(key);
     if night.wanted.across {
         for &order in &scan.event_orders {
             asked[part(order)].watched.push(order);

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Mutex;
 
 use rayon::prelude::*;
 use tieout_kernel::across::Sighting;
@@ -18,6 +17,7 @@ use tieout_kernel::party::{Party, is_beneficiary};
 use tieout_kernel::pass::outside_this_edge;
 use tieout_kernel::record::{Book, Direction, Instant, Kind, Status};
 
+use super::parts::Parts;
 use super::totals::{Tag, Total, Totals};
 use super::{Held, Night, NightFile, place_of, row_of, split_of};
 use crate::carry::history::txn_hash;
@@ -31,6 +31,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// Rows of one partition aimed at: small enough for a cache, large enough to be worth a task.
 const PARTITION_ROWS: u64 = 65_536;
+/// Fingerprints of a split that are handed over before it ends.
+const HANDED_OVER: usize = 1 << 20;
 /// Rejects of a file that are kept as rows; beyond that they are counted.
 const REJECTS_MAX: usize = 100_000;
 
@@ -156,16 +158,13 @@ pub struct StatementRow<'s> {
     pub txn: u64,
 }
 
-/// The fingerprints of one partition, in chunks: ledger, statement.
-pub type Part = Mutex<[Vec<Vec<Fingerprint>>; 2]>;
-
 /// What one pass over all files gave.
 #[derive(Debug, Default)]
 pub struct Scan {
     /// By file.
     pub files: Vec<ScanFile>,
     /// Fingerprints by partition.
-    pub parts: Vec<Part>,
+    pub parts: Parts,
     /// Places of records without a number.
     pub keyless: Vec<u64>,
     /// Refunds and chargebacks at the provider.
@@ -227,7 +226,7 @@ pub fn scan(night: &Night<'_>, progress: &Progress) -> Result<Scan, Error> {
     let rows: u64 = night.splits.iter().map(|(_, split)| likely_rows(split)).sum();
     progress.stage("scan", Some(rows));
     let count = usize::try_from((rows / 2 / PARTITION_ROWS).next_power_of_two().clamp(1, 1024)).unwrap_or(1);
-    let parts: Vec<Part> = (0..count).map(|_| Mutex::default()).collect();
+    let parts = Parts::new(count, &night.memory);
     let results: Vec<SplitScan> = night
         .splits
         .par_iter()
@@ -307,6 +306,8 @@ struct SplitScan {
     rows: SplitRows,
     line_ends: u64,
     prints: Vec<Vec<Fingerprint>>,
+    /// How many they are.
+    waiting: usize,
     sorts: Sorts,
     accounts: Accounts,
     tags: Vec<(Tag, Total)>,
@@ -417,7 +418,7 @@ impl SplitScan {
         file: &NightFile,
         number: usize,
         split: &Split,
-        parts: &[Part],
+        parts: &Parts,
         progress: &Progress,
     ) -> Result<Self, Error> {
         let mut names = file.compared.wanted().to_vec();
@@ -435,7 +436,8 @@ impl SplitScan {
             sightings: Vec::new(),
             rows: SplitRows::default(),
             line_ends: 0,
-            prints: room_for_prints(split, parts.len()),
+            prints: room_for_prints(split, parts.count()),
+            waiting: 0,
             sorts: Sorts::default(),
             accounts: Accounts::default(),
             tags: Vec::new(),
@@ -445,21 +447,27 @@ impl SplitScan {
         file.open.read(split, &names, false, &mut |batch| {
             scan.file.measured.add(&file.open.controls, &names, &batch);
             scan.batch(night, file, number, &batch);
+            if scan.waiting > HANDED_OVER {
+                scan.hand_over(file.book, number, parts)?;
+            }
             progress.did(batch.rows.len() as u64, 0);
             Ok(())
         })?;
         progress.did(0, file.open.bytes_of(split, &names));
-        scan.finish(file.book, parts);
+        scan.finish(file.book, number, parts)?;
         Ok(scan)
     }
 
-    fn finish(&mut self, book: Book, parts: &[Part]) {
-        let side = usize::from(book != Book::Ledger);
-        for (part, prints) in parts.iter().zip(std::mem::take(&mut self.prints)) {
-            if !prints.is_empty() {
-                part.lock().unwrap_or_else(std::sync::PoisonError::into_inner)[side].push(prints);
-            }
-        }
+    /// Hands over the fingerprints so far.
+    fn hand_over(&mut self, book: Book, number: usize, parts: &Parts) -> Result<(), Error> {
+        let empty = vec![Vec::new(); parts.count()];
+        let prints = std::mem::replace(&mut self.prints, empty);
+        self.waiting = 0;
+        parts.put(usize::from(book != Book::Ledger), number, prints)
+    }
+
+    fn finish(&mut self, book: Book, number: usize, parts: &Parts) -> Result<(), Error> {
+        self.hand_over(book, number, parts)?;
         self.end_day_run();
         let tags = std::mem::take(&mut self.tags);
         for (tag, total) in &tags {
@@ -470,6 +478,7 @@ impl SplitScan {
         if !self.rows.rows.is_empty() {
             self.rows.kinds = tags.into_iter().map(|(tag, _)| tag).collect();
         }
+        Ok(())
     }
 
     fn batch(&mut self, night: &Night<'_>, file: &NightFile, number: usize, raw: &RawBatch) {
@@ -577,8 +586,9 @@ impl SplitScan {
             hash = with_column(hash, columns.compared(row, at).as_deref());
         }
         let print = Fingerprint { key, content: hash, place };
-        let part = (key & (self.prints.len() as u128 - 1)) as usize;
+        let part = key as usize & (self.prints.len() - 1);
         self.prints[part].push(print);
+        self.waiting += 1;
     }
 
     /// The number of a tag on a day. Rows of a day come in runs.
@@ -666,7 +676,7 @@ impl SplitScan {
 
 /// Fingerprints of a split by partition, with room for as many as are likely to come.
 fn room_for_prints(split: &Split, parts: usize) -> Vec<Vec<Fingerprint>> {
-    let each = usize::try_from(likely_rows(split)).unwrap_or(0) / parts;
+    let each = usize::try_from(likely_rows(split)).unwrap_or(0).min(HANDED_OVER) / parts;
     let room = if parts == 1 { each } else { each + each / 8 + 8 };
     (0..parts).map(|_| Vec::with_capacity(room)).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{DONE, INPUTS_INVALID, console, in_this_folder, store, use_threads};
+use super::{DONE, INPUTS_INVALID, Limits, console, in_this_folder, store};
 use crate::compare::{Answer, Question, compare};
 use crate::error::Error;
 use crate::normalise::Unit;
@@ -44,14 +44,13 @@ pub struct Arguments {
     /// Show where time and memory went
     #[arg(long)]
     profile: bool,
-    /// How many threads to use; the result does not depend on it
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
+    #[command(flatten)]
+    limits: Limits,
 }
 
 impl Arguments {
     pub fn run(self) -> Result<u8, Error> {
-        use_threads(self.threads)?;
+        let memory = self.limits.apply()?;
         let store = store()?;
         let question = Question {
             ledger: self.ledger,
@@ -63,7 +62,7 @@ impl Arguments {
             unit: self.unit.map(|unit| if unit == "minor" { Unit::Minor } else { Unit::Major }),
         };
         let progress = console::progress(false);
-        let answer = compare(&store, &question, &progress)?;
+        let answer = compare(&store, &question, memory, &progress)?;
         for finding in &answer.findings {
             console::note(&format!("{}: {}: {}", finding.file, finding.code, finding.message));
         }

@@ -18,6 +18,7 @@ use std::path::PathBuf;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::error::Error;
+use crate::memory::{Memory, Size};
 use crate::store::Store;
 
 /// Exit code of a success.
@@ -112,6 +113,31 @@ impl Command {
                 Ok(DONE)
             }
         }
+    }
+}
+
+/// How much a command may use.
+#[derive(Clone, Debug, clap::Args)]
+struct Limits {
+    /// How much memory may be used, such as 4GiB; by default three quarters of what the machine or its control group
+    /// allows. The result does not depend on it
+    #[arg(long, value_name = "SIZE")]
+    memory_limit: Option<Size>,
+    /// A folder on a local disk for what does not fit; by default the system's folder for temporary files
+    #[arg(long, value_name = "DIR")]
+    spill_dir: Option<PathBuf>,
+    /// How many threads to use; the result does not depend on it
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+}
+
+impl Limits {
+    /// Applies to all that runs from here on; gives what memory there is.
+    fn apply(&self) -> Result<Memory, Error> {
+        use_threads(self.threads)?;
+        let machine = Memory::of_machine();
+        let limit = self.memory_limit.map_or(machine.limit, |size| size.0);
+        Ok(Memory::of(limit, self.spill_dir.clone().unwrap_or(machine.spill_dir)))
     }
 }
 

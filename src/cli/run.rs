@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use jiff::civil;
 
-use super::{console, date_of, store, use_threads};
+use super::{Limits, console, date_of, store};
 use crate::carry::days;
 use crate::error::Error;
 use crate::job::{self, Language};
+use crate::memory::Memory;
 use crate::progress::profile;
 use crate::publish::Published;
 use crate::report::terminal;
@@ -50,9 +51,8 @@ pub struct Arguments {
     /// Show where time and memory went
     #[arg(long)]
     profile: bool,
-    /// How many threads to use; the result does not depend on it
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
+    #[command(flatten)]
+    limits: Limits,
 }
 
 /// What schedulers and most log collectors take of one line.
@@ -66,13 +66,13 @@ struct Told {
 
 impl Arguments {
     pub fn run(self) -> Result<u8, Error> {
-        use_threads(self.threads)?;
+        let memory = self.limits.apply()?;
         let dates = self.dates()?;
         let store = store()?;
         let mut told = Vec::new();
         for job in &self.jobs {
             for date in &dates {
-                let one = self.one(&store, job, *date, Some(date) == dates.first());
+                let one = self.one(&store, job, *date, Some(date) == dates.first(), &memory);
                 // The next day stands on this one.
                 let goes_on = one.line.get("error").is_none();
                 told.push(one);
@@ -119,9 +119,10 @@ impl Arguments {
     }
 
     /// Runs one job on one date and says what came of it.
-    fn one(&self, store: &Store, job: &Path, date: civil::Date, is_first: bool) -> Told {
+    fn one(&self, store: &Store, job: &Path, date: civil::Date, is_first: bool, memory: &Memory) -> Told {
         let start_fresh = self.start_fresh && is_first;
-        let options = Options { dry_run: self.dry_run, now: jiff::Timestamp::now(), start_fresh };
+        let options =
+            Options { dry_run: self.dry_run, now: jiff::Timestamp::now(), start_fresh, memory: memory.clone() };
         let progress = console::progress(self.quiet);
         let finished = job::load(job).and_then(|plan| {
             if days::runs_on(&plan, date) {

@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::formats::{OpenFile, Split, open_all};
 use crate::intake::{Intake, IntakeFile};
 use crate::job::day_of;
+use crate::memory::Memory;
 use crate::normalise::Columns;
 use crate::report::schema::{FINDINGS, INPUTS};
 use crate::run::night_of;
@@ -54,7 +55,7 @@ impl<'i> Inputs<'i> {
     /// The seed of the job's hashes.
     pub fn seed(&self) -> u64 {
         let policy = self.policy(self.days.today.date);
-        night_of(self.days.plan, &policy, &Intake::default(), &BTreeSet::new()).seed
+        night_of(self.days.plan, &policy, &Intake::default(), &BTreeSet::new(), &Memory::of_machine()).seed
     }
 
     /// The rows of the date's files that have one of some numbers.
@@ -75,7 +76,7 @@ impl<'i> Inputs<'i> {
             }
         }
         let policy = self.policy(today);
-        let night = night_of(self.days.plan, &policy, &intake, &self.blocked()?);
+        let night = night_of(self.days.plan, &policy, &intake, &self.blocked()?, &Memory::of_machine());
         let parts = (0..night.splits.len())
             .into_par_iter()
             .map(|split| Part::search(&night, split, numbers))
@@ -109,7 +110,7 @@ impl<'i> Inputs<'i> {
         let policy = self.policy(at.night);
         let mut intake = Intake::default();
         intake.files.push(IntakeFile { source: number, input: 0, open });
-        let night = night_of(self.days.plan, &policy, &intake, &BTreeSet::new());
+        let night = night_of(self.days.plan, &policy, &intake, &BTreeSet::new(), &Memory::of_machine());
         let file = &night.files[0];
         let batches = file.open.fetch(&split, &[row], file.full.wanted(), false)?;
         Ok(batches.iter().find(|batch| !batch.rows.is_empty()).and_then(|batch| {

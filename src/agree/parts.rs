@@ -1,0 +1,256 @@
+//! Fingerprints by partition: in memory as long as there is room, then on a local disk.
+//!
+//! ```text
+//!  scan ─ a split's fingerprints, by partition ─▶ put ─┬─▶ held in memory
+//!                                                      └─▶ one file without a name: pieces of 28 bytes a record
+//!  agree ─ one partition of both sides ◀─ take ────────┘
+//! ```
+//!
+//! What is on disk is read back one partition at a time, so that memory is bounded by the limit and the
+//! threads, whatever the number of records. The file has no name: it is gone with the process, however that
+//! ends. The result does not depend on what was spilled.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use tieout_kernel::fingerprint::Fingerprint;
+
+use super::place_of;
+use crate::error::Error;
+use crate::memory::Memory;
+
+/// Bytes of a fingerprint in memory.
+const HELD: u64 = size_of::<Fingerprint>() as u64;
+/// Bytes of a fingerprint on disk: key, content, row. The split is that of its piece.
+const SPILLED: usize = 28;
+
+/// Some fingerprints of one split and one partition.
+#[derive(Debug)]
+enum Piece {
+    Held(Vec<Fingerprint>),
+    Spilled { split: usize, at: u64, count: usize },
+}
+
+impl Piece {
+    const fn len(&self) -> usize {
+        match self {
+            Self::Held(prints) => prints.len(),
+            Self::Spilled { count, .. } => *count,
+        }
+    }
+}
+
+/// The pieces of one partition: ledger, statement.
+type Part = [Vec<Piece>; 2];
+
+/// All partitions.
+#[derive(Debug)]
+pub struct Parts {
+    list: Vec<Mutex<Part>>,
+    /// Bytes that are held.
+    held: AtomicU64,
+    room: u64,
+    spill_dir: PathBuf,
+    file: Mutex<Option<File>>,
+    /// Bytes of the file that are taken.
+    written: AtomicU64,
+}
+
+impl Default for Parts {
+    /// None at all.
+    fn default() -> Self {
+        Self::new(0, &Memory::of(0, PathBuf::new()))
+    }
+}
+
+impl Parts {
+    /// So many empty partitions, a power of two.
+    #[must_use]
+    pub fn new(count: usize, memory: &Memory) -> Self {
+        Self {
+            list: (0..count).map(|_| Mutex::default()).collect(),
+            held: AtomicU64::new(0),
+            room: memory.fingerprints,
+            spill_dir: memory.spill_dir.clone(),
+            file: Mutex::default(),
+            written: AtomicU64::new(0),
+        }
+    }
+
+    /// How many partitions there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.list.len()
+    }
+
+    /// The partition of a key.
+    #[inline]
+    #[must_use]
+    pub fn of_key(&self, key: u128) -> usize {
+        key as usize & (self.list.len() - 1)
+    }
+
+    /// How many records there are.
+    #[must_use]
+    pub fn records(&self) -> usize {
+        let pieces = |part: &Mutex<Part>| -> usize { locked(part).iter().flatten().map(Piece::len).sum() };
+        self.list.iter().map(pieces).sum()
+    }
+
+    /// Bytes that were written to disk.
+    #[must_use]
+    pub fn spilled_bytes(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
+    }
+
+    /// Takes a split's fingerprints, one list for each partition; `side` is 0 for the ledger.
+    pub fn put(&self, side: usize, split: usize, prints: Vec<Vec<Fingerprint>>) -> Result<(), Error> {
+        let count: usize = prints.iter().map(Vec::len).sum();
+        let bytes = count as u64 * HELD;
+        if self.held.fetch_add(bytes, Ordering::Relaxed) + bytes <= self.room {
+            for (part, prints) in self.list.iter().zip(prints).filter(|(_, prints)| !prints.is_empty()) {
+                locked(part)[side].push(Piece::Held(prints));
+            }
+            return Ok(());
+        }
+        self.held.fetch_sub(bytes, Ordering::Relaxed);
+        let mut encoded = Vec::with_capacity(count * SPILLED);
+        for print in prints.iter().flatten() {
+            encoded.extend_from_slice(&print.key.to_le_bytes());
+            encoded.extend_from_slice(&print.content.to_le_bytes());
+            encoded.extend_from_slice(&super::row_of(print.place).to_le_bytes());
+        }
+        let mut at = self.written.fetch_add(encoded.len() as u64, Ordering::Relaxed);
+        self.file(|file| file.write_all_at(&encoded, at))?;
+        for (part, prints) in self.list.iter().zip(prints).filter(|(_, prints)| !prints.is_empty()) {
+            locked(part)[side].push(Piece::Spilled { split, at, count: prints.len() });
+            at += (prints.len() * SPILLED) as u64;
+        }
+        Ok(())
+    }
+
+    /// The fingerprints of a partition, in no particular order; they are gone from here.
+    pub fn take(&self, part: usize) -> Result<[Vec<Fingerprint>; 2], Error> {
+        let [ledger, statement] = std::mem::take(&mut *locked(&self.list[part]));
+        Ok([self.joined(ledger)?, self.joined(statement)?])
+    }
+
+    /// Shows every key of a partition.
+    pub fn each_key(&self, part: usize, each: impl Fn(u128)) -> Result<(), Error> {
+        for piece in locked(&self.list[part]).iter().flatten() {
+            match piece {
+                Piece::Held(prints) => prints.iter().for_each(|print| each(print.key)),
+                Piece::Spilled { split, at, count } => {
+                    self.read(*split, *at, *count, &mut |print| each(print.key))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn joined(&self, mut pieces: Vec<Piece>) -> Result<Vec<Fingerprint>, Error> {
+        if let [Piece::Held(_)] = pieces.as_slice()
+            && let Some(Piece::Held(only)) = pieces.pop()
+        {
+            return Ok(only);
+        }
+        let mut all = Vec::with_capacity(pieces.iter().map(Piece::len).sum());
+        for piece in pieces {
+            match piece {
+                Piece::Held(prints) => all.extend(prints),
+                Piece::Spilled { split, at, count } => self.read(split, at, count, &mut |print| all.push(print))?,
+            }
+        }
+        Ok(all)
+    }
+
+    fn read(&self, split: usize, at: u64, count: usize, each: &mut dyn FnMut(Fingerprint)) -> Result<(), Error> {
+        let mut bytes = vec![0; count * SPILLED];
+        self.file(|file| file.read_exact_at(&mut bytes, at))?;
+        for one in bytes.chunks_exact(SPILLED) {
+            let (key, rest) = one.split_at(16);
+            let (content, row) = rest.split_at(8);
+            each(Fingerprint {
+                key: u128::from_le_bytes(key.try_into().expect("sixteen bytes")),
+                content: u64::from_le_bytes(content.try_into().expect("eight bytes")),
+                place: place_of(split, u32::from_le_bytes(row.try_into().expect("four bytes"))),
+            });
+        }
+        Ok(())
+    }
+
+    /// Does something with the file, which is made when it is first needed.
+    fn file<T>(&self, act: impl FnOnce(&File) -> std::io::Result<T>) -> Result<T, Error> {
+        let folder = &self.spill_dir;
+        let handle = || -> std::io::Result<File> {
+            let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+            match file.as_ref() {
+                Some(file) => file.try_clone(),
+                None => file.insert(tempfile::tempfile_in(folder)?).try_clone(),
+            }
+        };
+        handle().and_then(|file| act(&file)).map_err(|e| Error::Unavailable {
+            action: "spilling to",
+            uri: folder.display().to_string(),
+            cause: format!(
+                "{e}; fingerprints beyond {} of memory go there: name another folder with --spill-dir, or raise \
+                 --memory-limit",
+                indicatif::HumanBytes(self.room)
+            ),
+        })
+    }
+}
+
+fn locked(part: &Mutex<Part>) -> std::sync::MutexGuard<'_, Part> {
+    part.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn print(key: u128, place: u64) -> Fingerprint {
+        Fingerprint { key, content: u64::MAX - place, place }
+    }
+
+    fn put_and_taken(fingerprints: u64) -> (Vec<[Vec<Fingerprint>; 2]>, u64, Vec<u128>) {
+        let memory = Memory { fingerprints, ..Memory::of_machine() };
+        let parts = Parts::new(2, &memory);
+        for split in 0..5 {
+            let prints: Vec<Fingerprint> =
+                (0..20).map(|row| print(u128::from(row) << 70 | u128::from(row), place_of(split, row))).collect();
+            let (even, odd) = prints.into_iter().partition(|print| parts.of_key(print.key) == 0);
+            parts.put(split % 2, split, vec![even, odd]).unwrap();
+        }
+        let keys = Mutex::new(Vec::new());
+        (0..2).for_each(|part| parts.each_key(part, |key| keys.lock().unwrap().push(key)).unwrap());
+        assert_eq!(parts.records(), 100);
+        let taken = (0..2).map(|part| parts.take(part).unwrap()).collect();
+        assert_eq!(parts.records(), 0);
+        (taken, parts.spilled_bytes(), keys.into_inner().unwrap())
+    }
+
+    #[test]
+    fn what_was_spilled_comes_back_as_it_was() {
+        let (held, nothing, keys) = put_and_taken(1 << 30);
+        assert_eq!((nothing, keys.len()), (0, 100));
+        // Room for two splits of 20 records.
+        let (some, spilled, keys_too) = put_and_taken(40 * HELD);
+        assert_eq!(spilled, 60 * SPILLED as u64);
+        let (all_on_disk, spilled, _) = put_and_taken(0);
+        assert_eq!(spilled, 100 * SPILLED as u64);
+        assert_eq!((&some, &all_on_disk), (&held, &held));
+        assert_eq!(keys_too, keys);
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_named() {
+        let memory = Memory::of(0, "/nowhere/at/all".into());
+        let refused = Parts::new(1, &memory).put(0, 0, vec![vec![print(1, place_of(0, 1))]]).unwrap_err();
+        let text = refused.to_string();
+        assert!(text.contains("/nowhere/at/all") && text.contains("--spill-dir"), "{text}");
+    }
+}

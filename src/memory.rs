@@ -1,0 +1,99 @@
+//! How much memory a run may use, and where it goes on when that is used up.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// What a run may use.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Memory {
+    /// Bytes of everything.
+    pub limit: u64,
+    /// Bytes of fingerprints, before they go to disk.
+    pub fingerprints: u64,
+    /// A folder on a local disk for what does not fit.
+    pub spill_dir: PathBuf,
+}
+
+impl Memory {
+    /// Three quarters of what the machine or its control group allows, and the system's folder for
+    /// temporary files.
+    #[must_use]
+    pub fn of_machine() -> Self {
+        Self::of(allowed() / 4 * 3, std::env::temp_dir())
+    }
+
+    /// So many bytes, of which half are for fingerprints: what else a run keeps while it reads takes the other.
+    #[must_use]
+    pub const fn of(limit: u64, spill_dir: PathBuf) -> Self {
+        Self { limit, fingerprints: limit / 2, spill_dir }
+    }
+}
+
+/// What a machine allows of which nothing is known.
+const UNKNOWN: u64 = 8 << 30;
+
+/// The memory of the machine, or of the control group, if that is less.
+fn allowed() -> u64 {
+    let whole = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let of_group = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"]
+        .iter()
+        .find_map(|path| whole(path).trim().parse::<u64>().ok());
+    let of_machine = whole("/proc/meminfo").lines().find_map(|line| {
+        let kilobytes = line.strip_prefix("MemTotal:")?.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?;
+        kilobytes.checked_mul(1_024)
+    });
+    [of_group, of_machine].into_iter().flatten().min().unwrap_or(UNKNOWN)
+}
+
+/// A size as people write it: `4GiB`, `800MB`, `1073741824`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Size(pub u64);
+
+/// Units with their bytes.
+const UNITS: [(&str, u64); 8] = [
+    ("KiB", 1 << 10),
+    ("MiB", 1 << 20),
+    ("GiB", 1 << 30),
+    ("TiB", 1 << 40),
+    ("kB", 1_000),
+    ("MB", 1_000_000),
+    ("GB", 1_000_000_000),
+    ("TB", 1_000_000_000_000),
+];
+
+/// Less than this is no limit within which anything can be read.
+const LEAST: u64 = 64 << 20;
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        let unit = UNITS.iter().find(|(unit, _)| text.ends_with(unit));
+        let (number, bytes) = unit.map_or((text, 1), |(unit, bytes)| (text[..text.len() - unit.len()].trim(), *bytes));
+        let number: u64 =
+            number.parse().map_err(|_| "write a whole number and a unit, such as 4GiB or 800MB".to_owned())?;
+        let size = number.checked_mul(bytes).ok_or("more than any machine has")?;
+        if size < LEAST {
+            return Err("a run needs at least 64MiB".to_owned());
+        }
+        Ok(Self(size))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_as_people_write_them() {
+        let read = |text: &str| text.parse::<Size>().map(|size| size.0);
+        assert_eq!(read("4GiB"), Ok(4 << 30));
+        assert_eq!(read(" 800 MB "), Ok(800_000_000));
+        assert_eq!(read("1073741824"), Ok(1 << 30));
+        for wrong in ["", "GiB", "4 giga", "-1GiB", "1.5GiB", "1KiB", "99999999999TiB"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+        assert!(Memory::of_machine().limit > LEAST);
+    }
+}
