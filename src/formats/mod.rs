@@ -33,7 +33,6 @@ pub use text::{Text, encoding};
 
 use crate::error::Error;
 use crate::finding::Finding;
-use crate::reject::Reject;
 
 macro_rules! formats {
     ($($(#[$doc:meta])* $variant:ident $word:literal $about:literal;)+) => {
@@ -159,7 +158,7 @@ pub struct Address {
 }
 
 /// How many bytes a split of a text has.
-pub const SPLIT_BYTES: u64 = 8 << 20;
+pub const SPLIT_BYTES: u64 = 2 << 20;
 
 impl OpenFile {
     /// A text file whose rows stand in `start..end`.
@@ -221,7 +220,7 @@ impl OpenFile {
     ) -> Result<(), Error> {
         match (&self.content, split) {
             (Content::Text { text, layout }, Split::Bytes { start, end }) => {
-                each(text_rows(text, layout, (*start, *end), wanted, contents)?)
+                each(text_rows(text, layout, (*start, *end), wanted, contents, None)?)
             }
             (Content::Columns(columnar), Split::RowGroup { index, .. }) => {
                 columnar.read(*index, &self.present(wanted), None, contents, each)
@@ -258,11 +257,12 @@ impl OpenFile {
                     Ok(())
                 })?;
             }
-            _ => self.read(split, wanted, contents, &mut |mut batch| {
-                batch.keep(rows);
-                batches.push(batch);
-                Ok(())
-            })?,
+            (Content::Text { text, layout }, Split::Bytes { start, end }) => {
+                batches.push(text_rows(text, layout, (*start, *end), wanted, contents, Some(rows))?);
+            }
+            (Content::Text { .. }, Split::RowGroup { .. }) | (Content::Columns(_), Split::Bytes { .. }) => {
+                return Err(text::broken(&self.name, &"a split of another file"));
+            }
         }
         Ok(batches)
     }
@@ -296,7 +296,7 @@ impl OpenFile {
                 let first = text.split(*start, (*start + (1 << 20)).min(*end), 1 << 20, layout.grammar.quote());
                 let first = first.map_err(|e| text::broken(&text.name, &e))?;
                 let range = first.first().copied().unwrap_or((*start, *start));
-                each(&text_rows(text, layout, range, wanted, false)?);
+                each(&text_rows(text, layout, range, wanted, false, None)?);
                 Ok(())
             }
             (Content::Columns(columnar), Split::RowGroup { index, rows, .. }) => {
@@ -331,26 +331,10 @@ fn text_rows(
     (start, end): (u64, u64),
     wanted: &[String],
     contents: bool,
+    only: Option<&[u32]>,
 ) -> Result<RawBatch, Error> {
     let bytes = text.body.read(start, end - start).map_err(|e| text::broken(&text.name, &e))?;
     let places: Vec<Option<usize>> =
         wanted.iter().map(|name| layout.header.iter().position(|column| column == name)).collect();
-    Ok(rows::read(layout, Vec::from(bytes), &places, contents))
-}
-
-impl RawBatch {
-    /// Drops all rows but those at `rows`, which are ascending.
-    fn keep(&mut self, rows: &[u32]) {
-        let kept: Vec<usize> = (0..self.rows.len()).filter(|&at| rows.binary_search(&self.rows[at]).is_ok()).collect();
-        for column in &mut self.columns {
-            if let RawColumn::Spans(_, spans) = column {
-                *spans = kept.iter().map(|&at| spans[at]).collect();
-            }
-        }
-        self.rows = kept.iter().map(|&at| self.rows[at]).collect();
-        if !self.contents.is_empty() {
-            self.contents = kept.iter().map(|&at| self.contents[at]).collect();
-        }
-        self.faults = Vec::<Reject>::new();
-    }
+    Ok(rows::read(layout, Vec::from(bytes), &places, contents, only))
 }

@@ -66,14 +66,31 @@ pub struct Layout {
     pub shapes: Vec<Shape>,
 }
 
-/// Reads the rows of one split.
+/// Reads the rows of one split: all of them, or only those that begin at some bytes, which are ascending.
 ///
 /// `wanted` names columns by their place in the header, `None` for a column the file does not have.
 #[must_use]
-pub fn read(layout: &Layout, bytes: Vec<u8>, wanted: &[Option<usize>], contents: bool) -> RawBatch {
+pub fn read(
+    layout: &Layout,
+    bytes: Vec<u8>,
+    wanted: &[Option<usize>],
+    contents: bool,
+    only: Option<&[u32]>,
+) -> RawBatch {
     let line_ends = memchr_iter(b'\n', &bytes).count() as u64;
     let mut reading = Reading::new(layout, to_text(bytes), wanted, contents);
-    reading.read();
+    // Rows end where the text that was read ends; unescaped cells are appended after it.
+    let end = reading.text.len();
+    if let Some(rows) = only {
+        for &row in rows {
+            reading.row_at(row as usize, end);
+        }
+    } else {
+        let mut at = 0;
+        while at < end {
+            at = reading.row_at(at, end);
+        }
+    }
     let text = Arc::new(reading.text);
     let columns = reading.columns.into_iter().zip(wanted);
     RawBatch {
@@ -114,6 +131,9 @@ fn to_text(bytes: Vec<u8>) -> String {
 struct Reading<'l> {
     layout: &'l Layout,
     text: String,
+    /// Whether there is a quote anywhere, and a place that could not be decoded: most splits have neither.
+    any_quote: bool,
+    any_broken: bool,
     wanted: &'l [Option<usize>],
     columns: Vec<Vec<Span>>,
     rows: Vec<u32>,
@@ -129,8 +149,14 @@ fn span(start: usize, end: usize) -> Span {
 
 impl<'l> Reading<'l> {
     fn new(layout: &'l Layout, text: String, wanted: &'l [Option<usize>], contents: bool) -> Self {
+        let any_quote = match layout.grammar {
+            Grammar::Delimited { quote: Some(quote), .. } => memchr(quote, text.as_bytes()).is_some(),
+            Grammar::Delimited { quote: None, .. } | Grammar::Commas | Grammar::BackTicks | Grammar::JsonLines => false,
+        };
         Self {
             layout,
+            any_quote,
+            any_broken: is_broken(&text),
             text,
             columns: vec![Vec::new(); wanted.len()],
             wanted,
@@ -141,26 +167,22 @@ impl<'l> Reading<'l> {
         }
     }
 
-    fn read(&mut self) {
-        // Rows end where the text that was read ends; unescaped cells are appended after it.
-        let end = self.text.len();
-        let mut at = 0;
-        while at < end {
-            let line_end = memchr(b'\n', &self.text.as_bytes()[at..end]).map_or(end, |found| at + found);
-            at = match self.layout.grammar {
-                Grammar::Delimited { delimiter, quote: Some(quote) } if self.has_quote(at, line_end, quote) => {
-                    self.quoted_row(at, line_end, end, delimiter, quote)
-                }
-                grammar => {
-                    self.line(grammar, at, line_end);
-                    line_end + 1
-                }
-            };
+    /// Reads the row that begins at a byte; gives where the next one begins.
+    fn row_at(&mut self, at: usize, end: usize) -> usize {
+        let line_end = memchr(b'\n', &self.text.as_bytes()[at..end]).map_or(end, |found| at + found);
+        match self.layout.grammar {
+            Grammar::Delimited { delimiter, quote: Some(quote) } if self.has_quote(at, line_end, quote) => {
+                self.quoted_row(at, line_end, end, delimiter, quote)
+            }
+            grammar => {
+                self.line(grammar, at, line_end);
+                line_end + 1
+            }
         }
     }
 
     fn has_quote(&self, start: usize, end: usize, quote: u8) -> bool {
-        memchr(quote, &self.text.as_bytes()[start..end]).is_some()
+        self.any_quote && memchr(quote, &self.text.as_bytes()[start..end]).is_some()
     }
 
     fn line(&mut self, grammar: Grammar, start: usize, end: usize) {
@@ -290,7 +312,7 @@ impl<'l> Reading<'l> {
     }
 
     fn row(&mut self, start: usize, end: usize) {
-        if is_broken(&self.text[start..end]) {
+        if self.any_broken && is_broken(&self.text[start..end]) {
             let cell_text = |cell: &Span| self.text.get(cell.start as usize..cell.end as usize);
             let wanted_cells = self.wanted.iter().flatten().filter_map(|&column| self.cells.get(column));
             if wanted_cells.filter_map(cell_text).any(is_broken) {
