@@ -3,7 +3,7 @@
 //! The statement is what European back offices send: semicolons, decimal commas, windows-1252, a
 //! credit-or-debit letter. The ledger is a plain export with cents and UTC times.
 
-use super::books::{DATE, Planted};
+use super::books::{DATE, LAST, NEXT, Planted};
 
 /// One event on either side, in cents without sign.
 #[derive(Clone)]
@@ -28,11 +28,14 @@ struct Event {
 /// Both files and what is planted in them.
 #[derive(Default)]
 pub struct Acme {
+    pub date: &'static str,
     statement: Vec<Event>,
     ledger: Vec<Event>,
     pub planted: Vec<Planted>,
     ends: std::collections::BTreeMap<(&'static str, &'static str), u64>,
     serial: i64,
+    /// The processor's numbers begin here.
+    transaction: usize,
 }
 
 /// 1.2 % and 25 cents.
@@ -46,6 +49,12 @@ fn known_by(event: &Event) -> &str {
 }
 
 impl Acme {
+    /// Empty books; numbers go on from day to day.
+    fn on(date: &'static str, day: i64) -> Self {
+        let transaction = 700_000 + 1_000 * usize::try_from(day).unwrap();
+        Self { date, serial: 100 * day, transaction, ..Self::default() }
+    }
+
     fn event(&mut self, kind: &'static str, gross: i64, is_in: bool) -> Event {
         self.serial += 1;
         let number = format!("{}-{:04}", &kind[..2], self.serial);
@@ -61,8 +70,8 @@ impl Acme {
             is_in,
             party: format!("DE4450010517{:010}", 5_407_324_000 + self.serial),
             store: "Köln",
-            second: 7 * 3_600 + self.serial * 301,
-            date: DATE,
+            second: 7 * 3_600 + self.serial % 100 * 301,
+            date: self.date,
         }
     }
 
@@ -85,7 +94,7 @@ impl Acme {
 
     fn note(&mut self, what: &'static str, code: &str, number: &str, story: &str) {
         let planted = Planted {
-            date: DATE,
+            date: self.date,
             job: "acme",
             what,
             code: code.to_owned(),
@@ -123,7 +132,7 @@ impl Acme {
             let net = signed - event.fee - event.tax + event.net_error;
             text += &format!(
                 "TX{:06};{};{};{};{};{};{};{};{};EUR;{};{};{};{}\r\n",
-                700_000 + row,
+                self.transaction + row,
                 event.number,
                 event.order,
                 event.kind,
@@ -161,7 +170,7 @@ impl Acme {
     /// What was planted, with the number of records by state.
     pub fn planted(&self) -> Vec<Planted> {
         let ends = self.ends.iter().filter(|(_, count)| **count > 0).map(|((book, state), count)| Planted {
-            date: DATE,
+            date: self.date,
             job: "acme",
             what: "records",
             code: format!("{book} {state}"),
@@ -182,9 +191,51 @@ fn instant(event: &Event) -> jiff::Timestamp {
     local.in_tz("Europe/Berlin").unwrap().timestamp()
 }
 
-/// The whole day.
+/// The first day: what a single night can show here and the shop cannot.
 pub fn day() -> Acme {
-    let mut acme = Acme::default();
+    let mut acme = Acme::on(DATE, 0);
+    quiet_business(&mut acme);
+    let event = acme.event("PAYOUT", 120_000, false);
+    acme.both(event);
+    money_and_fees(&mut acme);
+    payouts(&mut acme);
+    disputes_and_reserves(&mut acme);
+    acme
+}
+
+/// The day after: a chargeback is booked, and a payment comes too late for the processor's day.
+pub fn second_day(first: &Acme) -> Acme {
+    let mut acme = Acme::on(NEXT, 1);
+    quiet_business(&mut acme);
+    let chargeback = first.statement.iter().find(|one| one.kind == "CHARGEBACK").unwrap();
+    let mut booking = chargeback.clone();
+    (booking.date, booking.second) = (NEXT, 9 * 3_600);
+    acme.note("closed", "CHARGEBACK_UNBOOKED", &chargeback.number, "booked a day late");
+    acme.ledger.push(booking);
+
+    let mut event = acme.event("PAYMENT", 5_900, true);
+    event.second = 24 * 3_600 - 2;
+    acme.ledger.push(event);
+    acme
+}
+
+/// The third day: the payment of two seconds before midnight.
+pub fn third_day(second: &Acme) -> Acme {
+    let mut acme = Acme::on(LAST, 2);
+    quiet_business(&mut acme);
+    let mut event = second.ledger.last().unwrap().clone();
+    (event.date, event.second) = (LAST, 2);
+    acme.note(
+        "late",
+        "LATE_MATCHED",
+        &event.order,
+        "booked before midnight in Berlin, in the statement of the next day",
+    );
+    acme.statement.push(event);
+    acme
+}
+
+fn quiet_business(acme: &mut Acme) {
     for at in 0..24 {
         let event = acme.event("PAYMENT", 1_250 + at * 415, true);
         acme.both(event);
@@ -193,12 +244,6 @@ pub fn day() -> Acme {
         let event = acme.event("REFUND", 900 + at * 100, false);
         acme.both(event);
     }
-    let event = acme.event("PAYOUT", 120_000, false);
-    acme.both(event);
-    money_and_fees(&mut acme);
-    payouts(&mut acme);
-    disputes_and_reserves(&mut acme);
-    acme
 }
 
 fn money_and_fees(acme: &mut Acme) {

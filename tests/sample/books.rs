@@ -32,7 +32,8 @@ pub struct LedgerRow {
     pub provider_txn_id: Option<String>,
 }
 
-/// Something that was put in on purpose: `what` is `difference`, `closed`, `records`, `finding` or `reject`.
+/// Something that was put in on purpose: `what` is `difference`, `closed`, `late`, `cancelled`, `taken back`,
+/// `records`, `finding` or `reject`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Planted {
     pub date: &'static str,

@@ -21,15 +21,23 @@ use books::{ALIPAY, Books, DATE, LAST, LedgerRow, NEXT, Planted, WECHAT};
 
 /// Every file of the sample by its name below `sample_data/`.
 fn files() -> BTreeMap<String, Vec<u8>> {
+    let (mut files, mut planted) = (BTreeMap::new(), Vec::new());
+    // Only the first night is told record by record; the others also carry what it left.
+    let told = |all: Vec<Planted>| all.into_iter().filter(|one| one.date == DATE || one.what != "records");
+    let first = acme::day();
+    let second = acme::second_day(&first);
+    let third = acme::third_day(&second);
+    for acme in [&first, &second, &third] {
+        let date = acme.date;
+        files.extend([
+            (format!("{date}/acme_statement.csv"), acme.statement()),
+            (format!("{date}/acme_ledger.csv"), acme.ledger()),
+        ]);
+        planted.extend(told(acme.planted()));
+    }
     let first = shop::day();
-    let days = [shop::second_day(&first), shop::third_day(&first)];
-    let acme = acme::day();
-    let mut files = BTreeMap::from([
-        (format!("{DATE}/acme_statement.csv"), acme.statement()),
-        (format!("{DATE}/acme_ledger.csv"), acme.ledger()),
-    ]);
-    let mut planted = acme.planted();
-    for shop in std::iter::once(&first).chain(&days) {
+    let (second, third) = (shop::second_day(&first), shop::third_day(&first));
+    for shop in [&first, &second, &third] {
         let date = shop.date;
         let compact = date.replace('-', "");
         files.extend([
@@ -38,9 +46,7 @@ fn files() -> BTreeMap<String, Vec<u8>> {
             (format!("{date}/ledger.parquet"), ledger_parquet(&shop.ledger)),
             (format!("{date}/ledger.manifest.json"), manifest(shop)),
         ]);
-        // Only the first night is told record by record; the others also carry what it left.
-        let told = shop.planted().into_iter().filter(|one| date == DATE || one.what != "records");
-        planted.extend(told);
+        planted.extend(told(shop.planted()));
     }
     files.insert("planted.csv".to_owned(), planted_csv(&planted));
     files
@@ -173,9 +179,11 @@ fn each_job_finds_exactly_what_is_planted() {
     }
 }
 
-/// What a following day brings: new differences, those that it closes, late matches, findings and rejects.
-fn news_of(workspace: &Workspace, before: &str, date: &str) -> Found {
-    let (yesterday, today) = (workspace.published("shop", before), workspace.published("shop", date));
+/// What a following day brings: new differences, those that it closes, work that it calls off, journal entries that
+/// it takes back, late matches, findings and rejects.
+fn news_of(job: &str, workspace: &Workspace, before: &[&str], date: &str) -> Found {
+    let nights: Vec<_> = before.iter().map(|date| workspace.published(job, date)).collect();
+    let (yesterday, today) = (nights.last().unwrap(), workspace.published(job, date));
     let mut found = Found::new();
     let mut add = |what: &str, code: &str, number: &str| {
         *found.entry((what.to_owned(), code.to_owned(), number.to_owned())).or_default() += 1;
@@ -188,6 +196,16 @@ fn news_of(workspace: &Workspace, before: &str, date: &str) -> Found {
         if !open.iter().any(|one| one["difference_id"] == row["difference_id"]) {
             add("closed", &row["code"], &row["event_no"]);
         }
+    }
+    for row in today.table("worklist").iter().filter(|row| row["state"] == "CANCELLED") {
+        add("cancelled", &row["verb"], &row["event_no"]);
+    }
+    let earlier = |table: &str| nights.iter().flat_map(|night| night.table(table)).collect::<Vec<_>>();
+    let (journal, settled) = (earlier("settlements"), earlier("differences"));
+    for row in today.table("settlements").iter().filter(|row| row["line"] == "1" && !row["reverses"].is_empty()) {
+        let entry = journal.iter().find(|one| one["journal_id"] == row["reverses"]).expect("it was booked before");
+        let of = settled.iter().find(|one| one["difference_id"] == entry["difference_id"]).unwrap();
+        add("taken back", &row["code"], &of["event_no"]);
     }
     let pool = yesterday.table("open_items");
     for row in today.table("matches").iter().filter(|row| row["state"] == "LATE_MATCHED") {
@@ -215,15 +233,17 @@ fn news_of(workspace: &Workspace, before: &str, date: &str) -> Found {
 
 #[test]
 fn the_days_after_bring_exactly_what_is_planted() {
-    let workspace = Workspace::of_project();
-    run_job(&workspace.job("shop"), DATE);
-    for (before, date) in [(DATE, NEXT), (NEXT, LAST)] {
-        run_job(&workspace.job("shop"), date);
-        let all = ["difference", "closed", "late", "finding", "reject"];
-        let (planted, found) = (planted_of("shop", date, &all), news_of(&workspace, before, date));
-        let missed: Vec<_> = planted.iter().filter(|(key, count)| found.get(*key) != Some(count)).collect();
-        let surplus: Vec<_> = found.iter().filter(|(key, count)| planted.get(*key) != Some(count)).collect();
-        assert!(missed.is_empty() && surplus.is_empty(), "{date}\nmissed {missed:#?}\nsurplus {surplus:#?}");
+    for job in ["shop", "acme"] {
+        let workspace = Workspace::of_project();
+        run_job(&workspace.job(job), DATE);
+        for (before, date) in [(&[DATE][..], NEXT), (&[DATE, NEXT], LAST)] {
+            assert_eq!(run_job(&workspace.job(job), date), 0, "{job} {date}");
+            let all = ["difference", "closed", "cancelled", "taken back", "late", "finding", "reject"];
+            let (planted, found) = (planted_of(job, date, &all), news_of(job, &workspace, before, date));
+            let missed: Vec<_> = planted.iter().filter(|(key, count)| found.get(*key) != Some(count)).collect();
+            let surplus: Vec<_> = found.iter().filter(|(key, count)| planted.get(*key) != Some(count)).collect();
+            assert!(missed.is_empty() && surplus.is_empty(), "{job} {date}\nmissed {missed:#?}\nsurplus {surplus:#?}");
+        }
     }
 }
 
