@@ -4,7 +4,8 @@
 
 Environment of the workers: TIEOUT (the program), TIEOUT_JOBS (job files, separated by colons), and the stores'
 credentials. A run started by hand takes the business date from the parameter `date`; a scheduled one reconciles
-the day before it starts, because an Airflow 3 schedule calls the day it starts `ds`.
+the day before it starts, because an Airflow 3 schedule calls the day it starts `ds`. Days stand on each other: after a night
+that was missed, run it by hand first, and every night since in order; until then `run` is tried again with 20.
 
 What the exit codes mean here: 0 and 10 are published runs (10 needs people, and the report says so); 20, 30, 40, 41
 and 42 are tried again, which is always safe; everything else fails at once, because trying again would not help.
