@@ -293,7 +293,9 @@ fn period(ledger: &Record<'_>, statement: &Record<'_>, policy: &Policy, hits: &m
         return;
     }
     let apart = days_apart(ours, theirs, policy);
-    let allowed = policy.source(statement.source).horizon(statement.kind).days();
+    // Only the one that came first had to wait, and its own source says for how long it may.
+    let first = if ours < theirs { ledger } else { statement };
+    let allowed = policy.source(first.source).horizon(first.kind).days();
     if apart > allowed {
         hits.codes = hits.codes.with(Code::PeriodMismatch);
     } else if ours.period() != theirs.period() {

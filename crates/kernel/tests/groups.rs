@@ -938,6 +938,22 @@ fn a_day_cut_within_the_horizon_is_a_match_and_beyond_it_a_difference() {
 }
 
 #[test]
+fn a_day_cut_is_measured_by_the_horizon_of_what_came_first() {
+    check(
+        "
+        policy     statement_horizon=none
+        ledger     L1  order=A1  payment  CNY 1.00  success  day=9
+        statement  P1  order=A1  payment  CNY 1.00  success  day=10
+        ledger     L2  order=A2  payment  CNY 1.00  success  day=10
+        statement  P2  order=A2  payment  CNY 1.00  success  day=9
+        ----
+        match L1 P1 K1
+        difference L2 P2 K1 PERIOD_MISMATCH P3 0.00
+    ",
+    );
+}
+
+#[test]
 fn zero_amounts_match_on_existence_and_status() {
     check(
         "

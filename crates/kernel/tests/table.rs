@@ -175,6 +175,11 @@ fn set(policy: &mut Policy, setting: &str) {
         "horizon" => policy.sources.iter_mut().for_each(|source| {
             source.horizons.iter_mut().for_each(|each| *each = horizon(value));
         }),
+        "statement_horizon" => {
+            for source in &mut policy.sources[1..] {
+                source.horizons.fill(horizon(value));
+            }
+        }
         "compare" => match value {
             "fee" => policy.compared.fee = true,
             "tax" => policy.compared.tax = true,
