@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::cli::expect;
 use crate::support::{Workspace, output, run_job, stderr, stdout};
 
-const DATE: &str = "2026-11-20";
+const DATE: &str = "2026-11-18";
 
 /// The shop's sample day, published.
 fn shop() -> Workspace {
@@ -49,9 +49,9 @@ fn texts<'v>(list: &'v Value, name: &str) -> Vec<&'v str> {
 fn a_difference_is_told_by_its_order_its_id_and_its_items_alike() {
     let workspace = shop();
     let job = "jobs/shop.toml";
-    let by_order = page(&workspace, job, DATE, "SR20261120A00082");
+    let by_order = page(&workspace, job, DATE, "SR20261118A00082");
     expect("explain_difference.page", &by_order);
-    let known = json(&workspace, job, DATE, "SR20261120A00082");
+    let known = json(&workspace, job, DATE, "SR20261118A00082");
     let id = known["differences"][0]["difference_id"].as_str().unwrap();
     let without_head = |page: &str| page.split_once('\n').unwrap().1.to_owned();
     assert_eq!(without_head(&page(&workspace, job, DATE, id)), without_head(&by_order));
@@ -66,12 +66,12 @@ fn the_page_follows_the_language_of_the_job() {
     let text = std::fs::read_to_string(workspace.path("jobs/shop.toml")).unwrap();
     workspace.write("jobs/shop.toml", format!("language = \"zh\"\n{text}"));
     run_job(&workspace.job("shop"), DATE);
-    expect("explain_difference_zh.page", &page(&workspace, "jobs/shop.toml", DATE, "SR20261120A00096"));
+    expect("explain_difference_zh.page", &page(&workspace, "jobs/shop.toml", DATE, "SR20261118A00096"));
 }
 
 #[test]
 fn what_policy_settled_is_told_with_its_journal() {
-    expect("explain_settled.page", &page(&shop(), "jobs/shop.toml", DATE, "SR20261120A00084"));
+    expect("explain_settled.page", &page(&shop(), "jobs/shop.toml", DATE, "SR20261118A00084"));
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn an_order_that_agreed_at_first_sight_is_found_in_the_inputs() {
     let workspace = shop();
     let known = |key| json(&workspace, "jobs/shop.toml", DATE, key);
     // The evidence has lines only; the number is in the files.
-    let order = "SR20261120A00003";
+    let order = "SR20261118A00003";
     let told = known(order);
     let line = told["matches"][0]["statement_line"].to_string();
     assert_eq!(told["records"][1]["line"].to_string(), line);
@@ -122,9 +122,9 @@ fn rows_that_took_no_part_say_why() {
         let told = json(&workspace, "jobs/shop.toml", DATE, key);
         texts(&told["records"], "state").into_iter().map(str::to_owned).collect::<Vec<_>>()
     };
-    assert_eq!(states("SR20261120W00127"), ["IGNORED(no_movement)", "NETTED", "NETTED"]);
-    assert_eq!(states("SR20261120A00101"), ["MATCHED", "MATCHED", "REPLICA_ROW"]);
-    assert_eq!(states("SR20261120W00134"), ["IGNORED(out_of_scope)"]);
+    assert_eq!(states("SR20261118W00127"), ["IGNORED(no_movement)", "NETTED", "NETTED"]);
+    assert_eq!(states("SR20261118A00101"), ["MATCHED", "MATCHED", "REPLICA_ROW"]);
+    assert_eq!(states("SR20261118W00134"), ["IGNORED(out_of_scope)"]);
 }
 
 /// A job over two small books, with orders that meet a day late or not at all.
@@ -228,12 +228,12 @@ fn a_record_of_the_day_before_is_told_from_its_own_file_and_day_by_day() {
 #[test]
 fn of_a_difference_that_closed_its_items_still_tell_what_became_of_the_records() {
     let workspace = shop();
-    let first = json(&workspace, "jobs/shop.toml", DATE, "SR20261120A00076");
-    run_job(&workspace.job("shop"), "2026-11-21");
+    let first = json(&workspace, "jobs/shop.toml", DATE, "SR20261118A00076");
+    run_job(&workspace.job("shop"), "2026-11-19");
     let item = texts(&first["worklist"], "item_id")[0];
-    assert_eq!(texts(&json(&workspace, "jobs/shop.toml", "2026-11-21", item)["records"], "state"), ["LATE_MATCHED"; 2]);
+    assert_eq!(texts(&json(&workspace, "jobs/shop.toml", "2026-11-19", item)["records"], "state"), ["LATE_MATCHED"; 2]);
     let id = first["differences"][0]["difference_id"].as_str().unwrap();
-    let told = json(&workspace, "jobs/shop.toml", "2026-11-21", id);
+    let told = json(&workspace, "jobs/shop.toml", "2026-11-19", id);
     assert_eq!(texts(&told["records"], "state"), ["LATE_MATCHED"; 2]);
     assert_eq!(texts(&told["worklist"], "state"), ["CANCELLED"; 3]);
 }
@@ -308,7 +308,7 @@ fn published_tables_that_were_tampered_with_are_not_explained() {
 /// The sample's three days, run.
 fn sample() -> Workspace {
     let workspace = Workspace::of_project();
-    for date in ["2026-11-20", "2026-11-21", "2026-11-22"] {
+    for date in ["2026-11-18", "2026-11-19", "2026-11-20"] {
         run_job(&workspace.job("shop"), date);
     }
     workspace
@@ -324,12 +324,12 @@ fn told_of(workspace: &Workspace, date: &str, key: &str, more: &[&str]) -> std::
 fn pages_come_out_as_told() {
     let workspace = sample();
     for (name, date, key) in [
-        ("missing", "2026-11-20", "SR20261120A00076"),
-        ("closed", "2026-11-21", "SR20261120A00076"),
-        ("paid_twice", "2026-11-22", "SR20261120W00036"),
-        ("refund", "2026-11-22", "RF20261122W00027"),
-        ("matched", "2026-11-20", "SR20261120A00001"),
-        ("provider_number", "2026-11-20", "2026112022001458860500000084"),
+        ("missing", "2026-11-18", "SR20261118A00076"),
+        ("closed", "2026-11-19", "SR20261118A00076"),
+        ("paid_twice", "2026-11-20", "SR20261118W00036"),
+        ("refund", "2026-11-20", "RF20261120W00027"),
+        ("matched", "2026-11-18", "SR20261118A00001"),
+        ("provider_number", "2026-11-18", "2026111822001458860500000084"),
     ] {
         let page = told_of(&workspace, date, key, &[]);
         assert_eq!(page.status.code(), Some(0), "{}", stderr(&page));
@@ -340,14 +340,14 @@ fn pages_come_out_as_told() {
 #[test]
 fn a_difference_and_an_item_are_known_by_their_ids() {
     let workspace = sample();
-    let line = stdout(&told_of(&workspace, "2026-11-20", "SR20261120A00076", &["--json"]));
+    let line = stdout(&told_of(&workspace, "2026-11-18", "SR20261118A00076", &["--json"]));
     let told: Value = serde_json::from_str(&line).unwrap();
     assert_eq!(told["schema"], "tieout.explain/1");
     let difference =
         told["differences"][0]["id"].as_str().or(told["differences"][0]["difference_id"].as_str()).unwrap();
     let item = told["worklist"][1]["item_id"].as_str().unwrap();
     for key in [difference, item] {
-        let page = stdout(&told_of(&workspace, "2026-11-20", key, &[]));
+        let page = stdout(&told_of(&workspace, "2026-11-18", key, &[]));
         assert!(page.contains("MISSING_IN_LEDGER") && page.contains("乌龙茶礼盒"), "{key}\n{page}");
     }
 }
@@ -355,14 +355,14 @@ fn a_difference_and_an_item_are_known_by_their_ids() {
 #[test]
 fn what_is_not_known_and_what_has_changed_is_said() {
     let workspace = sample();
-    let unknown = told_of(&workspace, "2026-11-21", "SR20261120A00001", &[]);
+    let unknown = told_of(&workspace, "2026-11-19", "SR20261118A00001", &[]);
     assert_eq!(unknown.status.code(), Some(2));
-    assert!(stderr(&unknown).contains("it occurs on 2026-11-20"), "{}", stderr(&unknown));
-    let bill = workspace.path("sample_data/2026-11-20/1609845123All2026-11-20.csv");
+    assert!(stderr(&unknown).contains("it occurs on 2026-11-18"), "{}", stderr(&unknown));
+    let bill = workspace.path("sample_data/2026-11-18/1609845123All2026-11-18.csv");
     let mut text = std::fs::read(&bill).unwrap();
     text.extend(b"\n");
     std::fs::write(&bill, text).unwrap();
-    let page = stdout(&told_of(&workspace, "2026-11-20", "SR20261120W00086", &[]));
+    let page = stdout(&told_of(&workspace, "2026-11-18", "SR20261118W00086", &[]));
     assert!(page.contains("DISCOUNT_ATTRIBUTION"), "{page}");
     assert!(page.contains("changed") || page.contains("no longer"), "{page}");
 }

@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::support::{Published, Workspace, output, run_job, stderr, tieout};
 
-const DATE: &str = "2026-11-20";
+const DATE: &str = "2026-11-18";
 
 fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()

@@ -15,8 +15,8 @@ use crate::support::{Workspace, output, run_job};
 fn night() -> Files {
     let workspace = Workspace::of_project();
     let job = workspace.job("shop");
-    run_job(&job, "2026-11-20");
-    workspace.published("shop", "2026-11-20").files().into_iter().map(|(name, bytes)| (name, bytes.into())).collect()
+    run_job(&job, "2026-11-18");
+    workspace.published("shop", "2026-11-18").files().into_iter().map(|(name, bytes)| (name, bytes.into())).collect()
 }
 
 /// A table with its rows changed: each row as name and cell.
@@ -89,11 +89,11 @@ fn whatever_does_not_agree_is_refused() {
 fn a_published_night_is_checked_again_and_a_changed_file_is_found() {
     let workspace = Workspace::of_project();
     let job = workspace.job("shop");
-    run_job(&job, "2026-11-20");
-    let verify = || output(&["verify", job.to_str().unwrap(), "--date", "2026-11-20"]);
+    run_job(&job, "2026-11-18");
+    let verify = || output(&["verify", job.to_str().unwrap(), "--date", "2026-11-18"]);
     let page = verify();
     assert_eq!(page.status.code(), Some(0), "{}", crate::support::stderr(&page));
-    let place = workspace.published("shop", "2026-11-20").folder.join("worklist.jsonl");
+    let place = workspace.published("shop", "2026-11-18").folder.join("worklist.jsonl");
     let mut bytes = std::fs::read(&place).unwrap();
     bytes[10] ^= 1;
     std::fs::write(&place, bytes).unwrap();

@@ -14,7 +14,7 @@ import time
 
 import boto3
 
-TIEOUT, DATE, BUCKET = sys.argv[1], "2026-11-20", "tieout-check"
+TIEOUT, DATE, BUCKET = sys.argv[1], "2026-11-18", "tieout-check"
 PROJECT = pathlib.Path.cwd()
 
 

@@ -3,7 +3,7 @@
 //! The statement is what European back offices send: semicolons, decimal commas, windows-1252, a
 //! credit-or-debit letter. The ledger is a plain export with cents and UTC times.
 
-use super::books::{DATE, LAST, NEXT, Planted};
+use super::books::{DATE, LAST, NEXT, Planted, WEEK_AGO};
 
 /// One event on either side, in cents without sign.
 #[derive(Clone)]
@@ -208,10 +208,8 @@ pub fn second_day(first: &Acme) -> Acme {
     let mut acme = Acme::on(NEXT, 1);
     quiet_business(&mut acme);
     let chargeback = first.statement.iter().find(|one| one.kind == "CHARGEBACK").unwrap();
-    let mut booking = chargeback.clone();
-    (booking.date, booking.second) = (NEXT, 9 * 3_600);
-    acme.note("closed", "CHARGEBACK_UNBOOKED", &chargeback.number, "booked a day late");
-    acme.ledger.push(booking);
+    acme.note("closed", "CHARGEBACK_UNBOOKED", &chargeback.number, "booked a day late, with its own time");
+    acme.ledger.push(chargeback.clone());
 
     let mut event = acme.event("PAYMENT", 5_900, true);
     event.second = 24 * 3_600 - 2;
@@ -292,7 +290,7 @@ fn payouts(acme: &mut Acme) {
     let event = acme.event("PAYOUT_RETURN", 63_000, true);
     acme.only_theirs("PAYOUT_RETURNED", event, "a payout of another day came back");
     let mut event = acme.event("PAYOUT", 64_000, false);
-    (event.status, event.date) = ("pending", "2026-11-13");
+    (event.status, event.date) = ("pending", WEEK_AGO);
     acme.plant("PAYOUT_STUCK", &event.number, 1, 0, "waiting for a week");
     acme.ledger.push(event);
     let event = acme.event("PAYOUT", 65_000, false);

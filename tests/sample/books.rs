@@ -4,11 +4,17 @@ use std::collections::BTreeMap;
 
 use crate::support::bills::{AlipayRow, WechatRow};
 
-/// The first business day of the sample, a Friday.
-pub const DATE: &str = "2026-11-20";
-/// The days after it; the shop sells at weekends, too.
-pub const NEXT: &str = "2026-11-21";
-pub const LAST: &str = "2026-11-22";
+/// The first business day of the sample, a Wednesday.
+pub const DATE: &str = "2026-11-18";
+/// The business days after it.
+pub const NEXT: &str = "2026-11-19";
+pub const LAST: &str = "2026-11-20";
+/// The day before the sample: late, and still within every horizon.
+pub const EVE: &str = "2026-11-17";
+/// A Friday, three business days before the first day: later than any horizon.
+pub const LONG_AGO: &str = "2026-11-13";
+/// A Wednesday, five business days before the first day: longer than a refund or a payout may be pending.
+pub const WEEK_AGO: &str = "2026-11-11";
 /// The shop's Alipay partner id.
 pub const ALIPAY: &str = "2088521900345672";
 /// The shop's WeChat Pay merchant number.
@@ -76,12 +82,6 @@ impl Books {
     fn next(&mut self) -> u64 {
         self.serial += 1;
         self.serial
-    }
-
-    /// WeChat counts on from day to day; the first of the sample begins at nothing.
-    fn wechat_serial(&self, number: u64) -> u64 {
-        let day: u64 = self.date[8..].parse().unwrap();
-        (day - 20) * 1_000_000 + number
     }
 
     /// A time of the day; each one is a few minutes after the one before.
@@ -178,7 +178,7 @@ impl Books {
         let time = self.time();
         let order = format!("SR{}W{number:05}", self.compact());
         let mut row = WechatRow::payment(
-            &format!("42000020262026112{:011}", self.wechat_serial(number)),
+            &format!("4200002026{}{number:010}", self.compact()),
             &order,
             &time,
             amount,
@@ -218,7 +218,7 @@ impl Books {
         let number = self.next();
         let time = self.time();
         let refund_no = format!("RF{}W{number:05}", self.compact());
-        let refund_id = format!("50300520262026112{:011}", self.wechat_serial(number));
+        let refund_id = format!("5030052026{}{number:010}", self.compact());
         let row = WechatRow::refund(payment, &refund_id, &refund_no, &time, amount, fee_of(amount));
         let booking = refund_booking(&refund_no, &row.order_no, "wechat_main", "JSAPI", &row.openid, &time, amount);
         (row, booking)

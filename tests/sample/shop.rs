@@ -1,6 +1,6 @@
 //! What is planted in the shop's days, code by code. Every story is also a line of `planted.csv`.
 
-use super::books::{Books, DATE, LAST, LedgerRow, NEXT, fee_of};
+use super::books::{Books, DATE, EVE, LAST, LONG_AGO, LedgerRow, NEXT, WEEK_AGO, fee_of};
 use crate::support::bills::{AlipayRow, WechatRow};
 
 /// The first day: one story for every code that a single night can show.
@@ -47,13 +47,13 @@ pub fn second_day(first: &Books) -> Books {
     });
     books.plant("late", "LATE_MATCHED", &row.order_no, "in the bill before midnight, booked on the next day");
 
-    // The order that the ledger lacked is booked in the morning.
+    // The order that the ledger lacked is booked in the morning, under the time of the payment.
     let missing = number_of("MISSING_IN_LEDGER", first);
     let row = first.alipay.iter().find(|row| row.order_no == missing).unwrap();
     books.ledger.push(LedgerRow {
         account: "alipay_main",
         channel: "ALIPAY",
-        created_at: format!("{NEXT} 09:10:00"),
+        created_at: row.completed.clone(),
         ..booking_of(&row.order_no, row.order_amount, &row.buyer, &row.trade_no)
     });
     books.plant("closed", "MISSING_IN_LEDGER", &missing, "booked a day late: closed, and its work is called off");
@@ -68,19 +68,24 @@ pub fn second_day(first: &Books) -> Books {
     second.time = format!("{NEXT} 21:10:00");
     books.plant("difference", "DUPLICATE_PAYMENT", &again.order_no, "paid once more on the next day");
     let reversal = WechatRow::revoked(&undone, &format!("{NEXT} 21:20:00"));
-    books.plant("difference", "REVERSAL_UNBOOKED", &undone.order_no, "paid on Friday, revoked at WeChat on Saturday");
+    books.plant(
+        "difference",
+        "REVERSAL_UNBOOKED",
+        &undone.order_no,
+        "paid on Wednesday, revoked at WeChat on Thursday",
+    );
     let (refund, refund_booking) = books.wechat_refund(&refunded, refunded.settled * 6 / 10);
     books.wechat.extend([second, reversal, refund]);
     books.ledger.push(refund_booking);
 
-    // Friday's row is in Saturday's bill as well.
+    // Wednesday's row is in Thursday's bill as well.
     books.alipay.push(first.alipay[2].clone());
-    books.plant("finding", "REPLICA_ROW", "alipay", "a row of Friday's bill is in Saturday's again");
+    books.plant("finding", "REPLICA_ROW", "alipay", "a row of Wednesday's bill is in Thursday's again");
     books.plant("finding", "STATEMENT_OVERLAP", "alipay", "the same row: it is of another day");
 
-    // So is one of Friday's bookings in Saturday's extract.
+    // So is one of Wednesday's bookings in Thursday's extract.
     books.ledger.push(booked(first, &first.wechat[4].order_no).clone());
-    books.plant("finding", "REPLICA_ROW", "ledger", "a booking of Friday is in Saturday's extract again");
+    books.plant("finding", "REPLICA_ROW", "ledger", "a booking of Wednesday is in Thursday's extract again");
     quiet_business(&mut books, 6);
     books
 }
@@ -91,16 +96,21 @@ pub fn third_day(first: &Books) -> Books {
     quiet_business(&mut books, 10);
     let refunded = &first.wechat[3];
     let (refund, refund_booking) = books.wechat_refund(refunded, refunded.settled * 6 / 10);
-    books.plant("difference", "OVER_REFUND", &refund.refund_no, "with Saturday's refund more than was paid on Friday");
+    books.plant(
+        "difference",
+        "OVER_REFUND",
+        &refund.refund_no,
+        "with Thursday's refund more than was paid on Wednesday",
+    );
     books.wechat.push(refund);
     books.ledger.push(refund_booking);
 
-    // Closed on Friday without a payment, and paid on Sunday after all.
+    // Closed on Wednesday without a payment, and paid on Friday after all.
     let closed = first.ledger.iter().find(|one| one.status == "CLOSED" && one.provider_txn_id.is_none()).unwrap();
     let order = closed.order_no.clone().unwrap();
     let (mut row, _) = books.alipay_order(closed.amount_fen);
     row.order_no.clone_from(&order);
-    books.plant("difference", "LATE_SUCCESS_AFTER_CLOSE", &order, "closed on Friday, paid on Sunday");
+    books.plant("difference", "LATE_SUCCESS_AFTER_CLOSE", &order, "closed on Wednesday, paid on Friday");
     books.alipay.push(row);
 
     // The ledger follows the revocation.
@@ -129,21 +139,31 @@ pub fn third_day(first: &Books) -> Books {
     for verb in ["QUERY", "REJECT", "REVERSE"] {
         books.plant("cancelled", verb, &number, "the money was there: nothing is left to do");
     }
-    books.plant("finding", "STATEMENT_OVERLAP", "alipay", "the row that was left out: it is of Tuesday");
+    books.plant("finding", "STATEMENT_OVERLAP", "alipay", "the row that was left out: it is of last Friday");
 
-    // The fen that was missing on Friday comes as a trade of its own.
+    // The fen that was missing on Wednesday comes as a trade of its own.
     let short = first.alipay.iter().find(|row| row.order_amount == SHORT_BY_A_FEN - 1).unwrap();
     let (mut row, _) = books.alipay_order(1);
     row.order_no.clone_from(&short.order_no);
     row.buyer.clone_from(&short.buyer);
     books.alipay.push(row);
     let order = &short.order_no;
-    books.plant("taken back", "ROUNDING_VARIANCE", order, "the fen that was written off on Friday has come");
+    books.plant("taken back", "ROUNDING_VARIANCE", order, "the fen that was written off on Wednesday has come");
     books.plant(
         "difference",
         "DUPLICATE_PAYMENT",
         order,
         "one order, two trades: the sum is right, their number is not",
+    );
+
+    // Nobody has corrected the booking in RMB, and the payment has waited for as long as it may.
+    let refused = first.ledger.iter().find(|row| row.currency == "RMB").unwrap();
+    let order = refused.order_no.as_deref().unwrap();
+    books.plant(
+        "difference",
+        "MISSING_IN_LEDGER",
+        order,
+        "its booking could not be read on Wednesday: in transit no more",
     );
     quiet_business(&mut books, 6);
     books
@@ -221,10 +241,10 @@ fn existence(books: &mut Books) {
     books.alipay.push(row);
 
     let (_, mut booking) = books.alipay_order(45_900);
-    booking.created_at = "2026-11-17 10:12:00".to_owned();
+    booking.created_at = format!("{LONG_AGO} 10:12:00");
     booking.delivered = true;
     let number = booking.txn_no.clone().unwrap();
-    books.differs("MISSING_AT_PROVIDER", &number, 1, 0, "delivered on Tuesday, and in none of Alipay's bills so far");
+    books.differs("MISSING_AT_PROVIDER", &number, 1, 0, "delivered on Friday, and in none of Alipay's bills so far");
     books.ledger.push(booking);
 
     let (_, mut booking) = books.alipay_order(8_800);
@@ -239,15 +259,15 @@ fn existence(books: &mut Books) {
 
     // Booked two seconds before midnight, in the bill of the next day: the same order all the same.
     let (mut row, mut booking) = books.wechat_order(6_600);
-    booking.created_at = "2026-11-19 23:59:58".to_owned();
+    booking.created_at = format!("{EVE} 23:59:58");
     row.time = format!("{DATE} 00:00:03");
     books.matched();
     books.wechat.push(row);
     books.ledger.push(booking);
 
     let (row, mut booking) = books.wechat_order(7_700);
-    booking.created_at = "2026-11-17 15:00:00".to_owned();
-    books.differs("PERIOD_MISMATCH", &row.order_no, 1, 1, "booked on Tuesday, paid on Friday");
+    booking.created_at = format!("{LONG_AGO} 15:00:00");
+    books.differs("PERIOD_MISMATCH", &row.order_no, 1, 1, "booked on Friday, paid on Wednesday");
     books.wechat.push(row);
     books.ledger.push(booking);
 }
@@ -441,16 +461,16 @@ fn refunds(books: &mut Books) {
 
     let (row, booking) = books.alipay_order(9_500);
     let (_, mut lost) = books.alipay_refund(&row, 9_500);
-    lost.created_at = "2026-11-17 11:00:00".to_owned();
+    lost.created_at = format!("{LONG_AGO} 11:00:00");
     let number = lost.txn_no.clone().unwrap();
     books.matched();
-    books.differs("REFUND_NOT_EXECUTED", &number, 1, 0, "booked as refunded on Tuesday, and Alipay never did it");
+    books.differs("REFUND_NOT_EXECUTED", &number, 1, 0, "booked as refunded on Friday, and Alipay never did it");
     books.alipay.push(row);
     books.ledger.extend([booking, lost]);
 
     let (row, booking) = books.alipay_order(8_300);
     let (_, mut stuck) = books.alipay_refund(&row, 8_300);
-    stuck.created_at = "2026-11-13 11:00:00".to_owned();
+    stuck.created_at = format!("{WEEK_AGO} 11:00:00");
     stuck.status = "WAIT";
     let number = stuck.txn_no.clone().unwrap();
     books.matched();

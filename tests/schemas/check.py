@@ -25,7 +25,7 @@ with tempfile.TemporaryDirectory() as folder:
     for part in ["jobs", "sample_data"]:
         shutil.copytree(project / part, folder / part)
     job = folder / "jobs" / "shop.toml"
-    subprocess.run([tieout, "run", job, "--from", "2026-11-20", "--to", "2026-11-22", "--quiet"], check=True)
+    subprocess.run([tieout, "run", job, "--from", "2026-11-18", "--to", "2026-11-20", "--quiet"], check=True)
     lines = []
     for path in sorted(folder.glob("out/shop/dt=*/run=*/worklist*.jsonl")):
         lines += [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
@@ -52,7 +52,7 @@ outcome = {
     "item_id": money["item_id"],
     "idempotency_key": money["idempotency_key"],
     "result": "done",
-    "at": "2026-11-21T03:00:00Z",
+    "at": "2026-11-19T03:00:00Z",
     "by": "repair-tool 1.2",
     "amount_minor": money["amount_limit_minor"],
     "currency": money["currency"],
