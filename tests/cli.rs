@@ -39,6 +39,9 @@ fn the_summary_is_data_and_where_it_went_is_not() {
     expect("shop.page", &page);
     let last = page.lines().last().unwrap();
     assert!(last.contains("totals tie out, unexplained is zero"), "{last}");
+    // A fen gained and a fen lost cancel each other, and stay on the page with their count.
+    let settled = page.lines().find(|line| line.contains("settled by policy")).expect("what was settled is shown");
+    assert_eq!(settled.split_whitespace().collect::<Vec<_>>(), ["settled", "by", "policy", "2", "0.00"]);
     assert!(stderr(&output).starts_with("published to "), "{}", stderr(&output));
     assert!(!page.contains('\u{1b}') && !stderr(&output).contains('\u{1b}'), "no colour in a pipe");
 }

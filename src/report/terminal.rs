@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use tieout_kernel::code::Code;
+use tieout_kernel::outcome::State;
 use unicode_width::UnicodeWidthStr as _;
 
-use super::summary::{CodeLine, Standing, Summary, TieOut, WorklistLine};
+use super::summary::{CodeLine, Explained, Standing, Summary, TieOut, WorklistLine};
 use crate::carry::roll::Section;
 use crate::finding::Finding;
 use crate::job::Language;
@@ -118,8 +119,10 @@ impl Words {
             vec![self.say("ledger", "平台合计"), count(tie_out.ledger_records), money(tie_out.ledger_minor)],
             vec![self.say("difference", "差额"), String::new(), money(tie_out.difference_minor)],
         ];
-        // What has no effect on the totals is listed below by its code.
-        for part in tie_out.explained.iter().filter(|part| part.amount_minor != 0) {
+        // What has no effect on the totals is listed below by its code; gains and losses that were settled may cancel
+        // each other, and were booked all the same.
+        let shown = |part: &&Explained| part.amount_minor != 0 || part.item == State::Settled.word();
+        for part in tie_out.explained.iter().filter(shown) {
             let label = if self.chinese { &part.label_zh } else { &part.label_en };
             let shown = if part.count == 0 { String::new() } else { count(part.count) };
             rows.push(vec![format!("  {label}"), shown, money(part.amount_minor)]);
