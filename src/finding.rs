@@ -1,8 +1,11 @@
 //! Facts about a file or a run, as against about a row.
 
+use jiff::civil;
 use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
 use tieout_kernel::code::{Code, Severity};
+
+use crate::store::sha256;
 
 /// One fact about a file, a source or the run (`taxonomy` §6 A).
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -50,10 +53,19 @@ fn severity_of_word<'d, D: serde::Deserializer<'d>>(from: D) -> Result<Severity,
 }
 
 impl Finding {
-    /// Whether the run misunderstands its inputs, so that no program may act on it.
+    /// Whether the run misunderstands its inputs, so that nothing about its records may be acted on.
     #[must_use]
     pub fn withholds(&self) -> bool {
         self.blocks || self.code == Code::MatchRateCollapse || self.code == Code::AmountScale
+    }
+
+    /// The id of what the run of a date finds wrong with a source or a file: the same whenever that date is run again,
+    /// and one for all findings of a code about one file.
+    #[must_use]
+    pub fn id(&self, job: &str, date: civil::Date) -> String {
+        let date = date.to_string();
+        let parts = [job, date.as_str(), self.source.as_str(), self.file.as_str(), self.code.word()];
+        format!("F{}", &sha256(parts.join("\u{1f}").as_bytes())[..32])
     }
 
     /// A finding with its base severity that blocks nothing.

@@ -145,6 +145,7 @@ pub fn run(
         reconciled: &reconciled,
         ids: &ids,
         first_seen: &first_seen,
+        findings: &findings,
         withheld: summary.withheld.as_deref(),
         chain: &chain,
     };
@@ -603,7 +604,8 @@ impl Made<'_, '_> {
         let lines =
             if remembers || evidence { Lines::of(self.night, self.scan, self.agreed)? } else { Lines::default() };
         let matches = if evidence { tables.matches(self.agreed, &lines)? } else { Sheet::new(MATCHES).finish()? };
-        let (rejects, findings, inputs) = (tables.rejects()?, tables::findings(findings)?, self.inputs()?);
+        let (rejects, findings, inputs) =
+            (tables.rejects()?, tables::findings(findings, &self.plan.job, self.date)?, self.inputs()?);
         // The longest tasks first.
         let mut tasks = vec![Task::Csv(&matches), Task::Parquet(&matches)];
         tasks.extend(remembers.then_some(Task::History(&lines)));

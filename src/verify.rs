@@ -11,7 +11,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use tieout_kernel::proof::Broken;
 
 use crate::carry::roll::{Count, Section};
-use crate::report::schema::{DIFFERENCES, OPEN_ITEMS, SETTLEMENTS, WORKLIST};
+use crate::report::schema::{DIFFERENCES, FINDINGS, OPEN_ITEMS, SETTLEMENTS, WORKLIST};
 use crate::report::summary::Summary;
 use crate::report::{Cells, Table, TableSpec};
 
@@ -36,8 +36,38 @@ pub fn check(files: &Files) -> Result<(), Broken> {
     let open = difference_ids(&differences, &summary)?;
     pool(&open_items, &open, &summary)?;
     journal(&table(files, SETTLEMENTS)?, &summary)?;
-    worklist(&table(files, WORKLIST)?, &open)?;
+    worklist(&table(files, WORKLIST)?, &open, &table(files, FINDINGS)?)?;
     evidence(files, &summary)
+}
+
+/// Checks that what a run carries of earlier dates' findings is what the day before lists, and all of it.
+///
+/// # Errors
+/// The first item that is not there, or that nobody asked for.
+pub fn check_carried(today: &Files, worklist_before: &Bytes) -> Result<(), Broken> {
+    let before = Table::read(WORKLIST, worklist_before.clone()).map_err(|e| Broken(format!("the day before: {e}")))?;
+    let before: BTreeSet<String> = before.cells().filter(is_out).filter_map(|cells| of_finding(&cells)).collect();
+    let today = table(today, WORKLIST)?;
+    let carried = today.cells().filter(|cells| cells.date("first_issued") < cells.date("business_date"));
+    let listed: BTreeMap<String, bool> =
+        carried.filter_map(|cells| Some((of_finding(&cells)?, is_out(&cells)))).collect();
+    if let Some(item) = before.iter().find(|item| !listed.contains_key(*item)) {
+        return broken(format!("worklist item {item} is open on the day before and not listed"));
+    }
+    match listed.iter().find(|(item, is_out)| **is_out && !before.contains(*item)) {
+        Some((item, _)) => broken(format!("worklist item {item} is open, and not on the day before")),
+        None => Ok(()),
+    }
+}
+
+/// Whether an item is out: asked for, and not taken back.
+fn is_out(cells: &Cells<'_>) -> bool {
+    matches!(cells.text("state"), Some("ISSUED" | "OPEN"))
+}
+
+/// The id of an item that is about a finding.
+fn of_finding(cells: &Cells<'_>) -> Option<String> {
+    cells.text("finding_id").map(|_| text(cells, "item_id"))
 }
 
 fn table(files: &Files, spec: TableSpec) -> Result<Table, Broken> {
@@ -180,24 +210,61 @@ fn journal(settlements: &Table, summary: &Summary) -> Result<(), Broken> {
     }
 }
 
-/// Every item that is wanted points to an open difference, and no item is there twice.
-fn worklist(worklist: &Table, open: &BTreeSet<String>) -> Result<(), Broken> {
-    let mut ids = BTreeSet::new();
+/// Every item that is wanted points to an open difference or to a finding, what blocks a source has one, and no item
+/// is there twice.
+fn worklist(worklist: &Table, open: &BTreeSet<String>, findings: &Table) -> Result<(), Broken> {
+    let mut found: BTreeMap<String, bool> = BTreeMap::new();
+    for cells in findings.cells() {
+        *found.entry(text(&cells, "finding_id")).or_default() |= cells.truth("blocks") == Some(true);
+    }
+    let (mut ids, mut acted_on) = (BTreeSet::new(), BTreeSet::new());
     for cells in worklist.cells() {
-        let (item, key, difference) =
-            (text(&cells, "item_id"), text(&cells, "idempotency_key"), text(&cells, "difference_id"));
+        let (item, key) = (text(&cells, "item_id"), text(&cells, "idempotency_key"));
         if !ids.insert(key) {
             return broken(format!("worklist item {item} is there twice"));
         }
-        let wanted = match cells.text("state") {
-            Some("ISSUED" | "WITHHELD") => true,
-            // What is open beside a reason waits for a run whose controls hold.
-            Some("OPEN") => cells.text("reason").is_none(),
-            _ => false,
-        };
-        if wanted && !open.contains(&difference) {
-            return broken(format!("worklist item {item} is about {difference}, which is not open"));
+        match (cells.text("difference_id"), cells.text("finding_id")) {
+            (Some(difference), None) => about_difference(&cells, &item, difference, open)?,
+            (None, Some(finding)) => {
+                about_finding(&cells, &item, finding, &found)?;
+                acted_on.extend(is_out(&cells).then(|| finding.to_owned()));
+            }
+            (Some(_), Some(_)) | (None, None) => {
+                return broken(format!("worklist item {item} is about neither one difference nor one finding"));
+            }
         }
+    }
+    match found.iter().find(|(finding, blocks)| **blocks && !acted_on.contains(*finding)) {
+        Some((finding, _)) => broken(format!("finding {finding} blocks its source and nothing is to be done")),
+        None => Ok(()),
+    }
+}
+
+fn about_difference(cells: &Cells<'_>, item: &str, difference: &str, open: &BTreeSet<String>) -> Result<(), Broken> {
+    let wanted = match cells.text("state") {
+        Some("ISSUED" | "WITHHELD") => true,
+        // What is open beside a reason waits for a run whose controls hold.
+        Some("OPEN") => cells.text("reason").is_none(),
+        _ => false,
+    };
+    if wanted && !open.contains(difference) {
+        return broken(format!("worklist item {item} is about {difference}, which is not open"));
+    }
+    Ok(())
+}
+
+/// Of the date's own findings each item has a row beside it; those of earlier dates are only carried along.
+fn about_finding(cells: &Cells<'_>, item: &str, finding: &str, found: &BTreeMap<String, bool>) -> Result<(), Broken> {
+    let is_carried = cells.date("first_issued") < cells.date("business_date");
+    let state = cells.text("state").unwrap_or_default();
+    if !matches!((state, is_carried), ("ISSUED", false) | ("OPEN" | "CANCELLED", _)) {
+        return broken(format!("worklist item {item} is about a finding and cannot be {state}"));
+    }
+    if is_out(cells) && !is_carried && !found.contains_key(finding) {
+        return broken(format!("worklist item {item} is about {finding}, which was not found"));
+    }
+    if is_out(cells) && cells.date("expires_on") < cells.date("business_date") {
+        return broken(format!("worklist item {item} is open and has expired"));
     }
     Ok(())
 }

@@ -49,6 +49,8 @@ pub(crate) fn told(published: &Published) -> String {
     section("settlements", told("settlements", settlement));
     section("findings", told("findings", finding));
     section("rejects", told("rejects", reject));
+    let of_findings = published.table("worklist").into_iter().filter(|row| !row["finding_id"].is_empty());
+    section("to be done about files", of_findings.map(|row| work(&row)).collect());
     let states = summary["states"].as_array().unwrap().iter();
     section("records", states.map(|line| format!("{} {} {}", line["book"], line["state"], line["records"])).collect());
     text
@@ -120,6 +122,14 @@ fn finding(row: &Row) -> String {
     format!(
         "{} {}{blocks} {} {}:{} {}",
         row["severity"], row["code"], row["source"], row["file"], row["line"], row["message"]
+    )
+}
+
+fn work(row: &Row) -> String {
+    let reason = if row["reason"].is_empty() { String::new() } else { format!("  ({})", row["reason"]) };
+    format!(
+        "{} {} {} {} {} at {} since {}{reason}",
+        row["state"], row["severity"], row["verb"], row["code"], row["source"], row["at"], row["first_issued"]
     )
 }
 

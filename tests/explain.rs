@@ -116,6 +116,19 @@ fn every_published_difference_and_item_can_be_asked_for() {
 }
 
 #[test]
+fn an_item_about_a_file_is_told_with_its_finding_also_on_later_days() {
+    let workspace = shop();
+    let items = workspace.published("shop", DATE).table("worklist");
+    let item = items.iter().find(|item| item["code"] == "UNMAPPED_CODE").unwrap();
+    expect("explain_finding.page", &page(&workspace, "jobs/shop.toml", DATE, &item["item_id"]));
+    let told = json(&workspace, "jobs/shop.toml", DATE, &item["finding_id"]);
+    assert_eq!(texts(&told["findings"], "code"), ["UNMAPPED_CODE"]);
+    run_job(&workspace.job("shop"), "2026-11-19");
+    let later = json(&workspace, "jobs/shop.toml", "2026-11-19", &item["item_id"]);
+    assert_eq!((texts(&later["worklist"], "state"), &later["findings"]), (vec!["OPEN"], &told["findings"]));
+}
+
+#[test]
 fn rows_that_took_no_part_say_why() {
     let workspace = shop();
     let states = |key: &str| {

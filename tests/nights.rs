@@ -37,6 +37,8 @@ fn tell(folder: &Path) -> String {
         };
         text.push_str(&told(&published));
         text.push_str(&carried(&published));
+        let verified = output(&["verify", job.to_str().unwrap(), "--date", &date]);
+        assert_eq!(verified.status.code(), Some(0), "{}: {}", step.display(), stderr(&verified));
         // The same inputs again publish nothing new.
         let files = published.files();
         assert_eq!(run().status.code(), Some(0), "{}", folder.display());
@@ -67,7 +69,8 @@ fn carried(published: &Published) -> String {
     section("open items", published.table("open_items").iter().map(open_item).collect());
     section("seen first", published.table("differences").iter().map(first_seen).collect());
     section("reversals", published.table("settlements").iter().filter_map(reversal).collect());
-    section("worklist", published.table("worklist").iter().map(item).collect());
+    let about_records = published.table("worklist").into_iter().filter(|row| !row["difference_id"].is_empty());
+    section("worklist", about_records.map(|row| item(&row)).collect());
     let rolled = published.table("summary").into_iter().filter(|row| row["section"].starts_with("in_"));
     section("roll-forward", rolled.map(|row| rolled_line(&row)).collect());
     text.push('\n');

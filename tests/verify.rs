@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use serde_json::Value;
 use tieout::error::Error;
-use tieout::report::schema::{DIFFERENCES, OPEN_ITEMS, SETTLEMENTS, WORKLIST};
+use tieout::report::schema::{DIFFERENCES, FINDINGS, OPEN_ITEMS, SETTLEMENTS, WORKLIST};
 use tieout::report::{Sheet, Table, TableSpec};
-use tieout::verify::{Files, check};
+use tieout::verify::{Files, check, check_carried};
 
 use crate::support::{Workspace, output, run_job};
 
@@ -46,6 +46,14 @@ fn more(value: &mut Value, by: i64) {
     *value = Value::from(value.as_i64().unwrap() + by);
 }
 
+/// Changes the first item that is about a finding.
+fn about_a_file(files: &mut Files, name: &'static str, value: Value) {
+    changed(files, WORKLIST, |rows| {
+        let item = rows.iter_mut().find(|row| !row["finding_id"].is_null()).unwrap();
+        item.insert(name, value);
+    });
+}
+
 /// One way to break a night.
 type Break = fn(&mut Files);
 
@@ -53,7 +61,7 @@ type Break = fn(&mut Files);
 fn whatever_does_not_agree_is_refused() {
     let night = night();
     check(&night).unwrap();
-    let breaks: [(Break, &str); 15] = [
+    let breaks: [(Break, &str); 21] = [
         (|files| summary(files, |page| more(&mut page["tie_outs"][0]["statement_minor"], 1)), "unexplained"),
         (|files| summary(files, |page| more(&mut page["differences"], 1)), "the summary counts"),
         (|files| summary(files, |page| more(&mut page["matched"], 1)), "matches are listed"),
@@ -74,6 +82,25 @@ fn whatever_does_not_agree_is_refused() {
         (
             |files| changed(files, WORKLIST, |rows| drop(rows[0].insert("difference_id", Value::from("D0")))),
             "which is not open",
+        ),
+        (
+            |files| changed(files, WORKLIST, |rows| drop(rows[0].insert("finding_id", Value::from("F0")))),
+            "neither one difference nor one finding",
+        ),
+        (|files| about_a_file(files, "finding_id", Value::from("F0")), "which was not found"),
+        (|files| about_a_file(files, "state", Value::from("WITHHELD")), "cannot be WITHHELD"),
+        (|files| about_a_file(files, "expires_on", Value::from(20_774)), "has expired"),
+        (|files| changed(files, FINDINGS, Vec::clear), "which was not found"),
+        (
+            |files| {
+                changed(files, FINDINGS, |rows| {
+                    rows[0].insert("finding_id", Value::from("F0"));
+                    rows[0].insert("blocks", Value::from(true));
+                    rows.truncate(1);
+                });
+                changed(files, WORKLIST, |rows| rows.retain(|row| row["finding_id"].is_null()));
+            },
+            "blocks its source and nothing is to be done",
         ),
     ];
     for (number, (spoil, says)) in breaks.into_iter().enumerate() {
@@ -100,4 +127,27 @@ fn a_published_night_is_checked_again_and_a_changed_file_is_found() {
     let page = verify();
     assert_eq!(page.status.code(), Some(40));
     assert!(crate::support::stderr(&page).contains("it is not what was committed"));
+}
+
+#[test]
+fn what_earlier_dates_leave_to_be_done_about_files_is_carried_whole() {
+    let workspace = Workspace::of_project();
+    let job = workspace.job("shop");
+    let night = |date: &str| -> Files {
+        run_job(&job, date);
+        workspace.published("shop", date).files().into_iter().map(|(name, bytes)| (name, bytes.into())).collect()
+    };
+    let (before, today) = (night("2026-11-18"), night("2026-11-19"));
+    let carried = |before: &Files, today: &Files| check_carried(today, &before["worklist.parquet"]);
+    carried(&before, &today).unwrap();
+    let is_of_before =
+        |row: &BTreeMap<&'static str, Value>| !row["finding_id"].is_null() && row["first_issued"] == 20_775;
+    let mut forgotten = today.clone();
+    changed(&mut forgotten, WORKLIST, |rows| rows.retain(|row| !is_of_before(row)));
+    assert!(carried(&before, &forgotten).unwrap_err().0.contains("open on the day before and not listed"));
+    let mut cancelled = before.clone();
+    changed(&mut cancelled, WORKLIST, |rows| {
+        rows.iter_mut().filter(|row| is_of_before(row)).for_each(|row| drop(row.insert("state", "CANCELLED".into())));
+    });
+    assert!(carried(&cancelled, &today).unwrap_err().0.contains("is open, and not on the day before"));
 }

@@ -64,7 +64,7 @@ def tieout_nightly():
             needs = "needs people" if one["exit_code"] == 10 else "needs nobody"
             print(f"{one['job']} {one['date']}: {one['standing']}, {one['differences']} differences, {needs}")
             if one.get("withheld"):
-                print(f"  no program may act on it: {one['withheld']}")
+                print(f"  nothing about its records is issued: {one['withheld']}")
         return [one["published_to"] for one in summaries]
 
     runs = run.partial(date=DATE).expand(job=JOBS)

@@ -124,11 +124,11 @@ pub fn chain(store: &Store, plan: &Plan, date: civil::Date, start_fresh: bool) -
     Ok(Chain { links, incomplete, withheld })
 }
 
-/// Whether the days that a commit was made of are still what they were; gives how many there are.
-pub fn verified(store: &Store, plan: &Plan, run: &Link) -> Result<usize, Error> {
+/// The days that a commit was made of, the latest first, when they are still what they were.
+pub fn verified(store: &Store, plan: &Plan, run: &Link) -> Result<Vec<Link>, Error> {
     let manifest: Manifest = run.manifest(store, plan)?;
     stands(store, plan, &manifest.chain, run.date)?;
-    Ok(manifest.chain.len())
+    Ok(manifest.chain)
 }
 
 fn stands(store: &Store, plan: &Plan, chain: &[Link], date: civil::Date) -> Result<(), Error> {

@@ -21,8 +21,8 @@ pub struct Arguments {
     /// The business date, such as 2026-11-20
     #[arg(long, value_name = "DATE")]
     date: String,
-    /// An order, event, refund, payout or provider's number, a difference (D…), a worklist item (W…) or a
-    /// journal entry (J…)
+    /// An order, event, refund, payout or provider's number, a difference (D…), a finding (F…), a worklist
+    /// item (W…) or a journal entry (J…)
     #[arg(value_name = "KEY")]
     key: String,
     /// One JSON object
@@ -82,6 +82,7 @@ fn page(known: &Explanation, language: Language) -> String {
     page.keys();
     page.matches();
     known.differences.iter().for_each(|difference| page.difference(difference));
+    known.findings.iter().for_each(|finding| page.finding(finding));
     page.pool();
     page.days();
     page.worklist();
@@ -142,6 +143,7 @@ impl Page<'_> {
     fn head(&mut self) {
         let role = |role: &&str| match *role {
             "difference" => self.say("difference", "差异"),
+            "finding" => self.say("finding", "发现"),
             "item" => self.say("worklist item", "工单"),
             "entry" => self.say("journal entry", "凭证"),
             "order_no" => self.say("order", "订单号"),
@@ -401,6 +403,29 @@ impl Page<'_> {
                 ("tier", "级别", reason("severity", "severity_reason")),
                 ("settlement", "核销", reason("settlement", "settlement_reason")),
                 ("first seen", "首次发现", seen),
+            ],
+        );
+    }
+
+    fn finding(&mut self, row: &Row) {
+        let owned = |name: &str| row.owned(name);
+        let title = format!("{} {}", self.say("Finding", "发现"), row.text("finding_id").unwrap_or_default());
+        self.line("");
+        self.line(&title);
+        let label = row.text(self.say("label_en", "label_zh")).unwrap_or_default();
+        self.line(&format!("  {}  {label}", row.text("code").unwrap_or_default()));
+        let line = row.text("line").map(|line| format!(":{line}")).unwrap_or_default();
+        let blocked = self.say("the source was not reconciled because of it", "该来源因此未对账");
+        self.pairs(
+            2,
+            &[
+                ("here", "说明", owned("message")),
+                ("source", "来源", owned("source")),
+                ("file", "文件", owned("file").map(|file| file + &line)),
+                ("rows", "行数", owned("rows")),
+                ("tier", "级别", owned("severity")),
+                ("blocks", "阻断", owned("blocks").filter(|blocks| blocks == "true").map(|_| blocked.to_owned())),
+                ("hint", "提示", owned("hint")),
             ],
         );
     }

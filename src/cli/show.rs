@@ -262,6 +262,7 @@ fn item_in_words(row: &Row, chinese: bool) -> String {
     };
     let titles = [
         ("check", first),
+        ("source", "source"),
         ("number", "event_no"),
         ("provider", "provider_txn_id"),
         ("call", "api"),
@@ -270,6 +271,7 @@ fn item_in_words(row: &Row, chinese: bool) -> String {
         ("due", "due_at"),
         ("after", "depends_on"),
         ("difference", "difference_id"),
+        ("finding", "finding_id"),
         ("reason", "reason"),
     ];
     format!("{head}    {}\n{limit}{}", cell(steps), cells_in_words(row, &titles))

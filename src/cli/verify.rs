@@ -7,7 +7,8 @@ use crate::carry::days;
 use crate::error::Error;
 use crate::job;
 use crate::publish;
-use crate::verify::{Files, check};
+use crate::report::schema::WORKLIST;
+use crate::verify::{Files, check, check_carried};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -31,13 +32,19 @@ impl Arguments {
             files.insert(name.clone(), run.read(&store, &plan, name)?);
         }
         check(&files)?;
-        let links = days::verified(&store, &plan, &run)?;
+        let before = days::verified(&store, &plan, &run)?;
+        // The results of the day before may have been removed.
+        let worklist = before.first().map(|day| day.find(&store, &plan, &WORKLIST.parquet_name())).transpose()?;
+        if let Some(worklist) = worklist.flatten() {
+            check_carried(&files, &worklist)?;
+        }
         console::out(&format!(
-            "{} {date}: commit {} holds; {} files are what was committed, their tables agree, {links} days before it \
-             are what it was made of\n",
+            "{} {date}: commit {} holds; {} files are what was committed, their tables agree, {} days before it are what \
+             it was made of\n",
             plan.job,
             commit.number,
-            names.len()
+            names.len(),
+            before.len()
         ));
         Ok(DONE)
     }

@@ -33,7 +33,7 @@ use crate::carry::history::{Found, txn_hash};
 use crate::error::Error;
 use crate::job::{Plan, date_of};
 use crate::report::Cells;
-use crate::report::schema::{DIFFERENCES, MATCHES, OPEN_ITEMS, SETTLEMENTS, WORKLIST};
+use crate::report::schema::{DIFFERENCES, FINDINGS, MATCHES, OPEN_ITEMS, SETTLEMENTS, WORKLIST};
 use crate::store::Store;
 use days::{Days, Ended};
 use inputs::{Inputs, Search};
@@ -52,7 +52,7 @@ pub struct Explanation {
     pub run_id: String,
     /// What was asked for.
     pub key: String,
-    /// What the key is: `difference`, `item`, `entry`, `order_no`, `event_no`, `provider_txn_id`, `original_txn_id`.
+    /// What the key is: `difference`, `finding`, `item`, `entry`, `order_no`, `event_no`, `provider_txn_id`, `original_txn_id`.
     pub known_as: BTreeSet<&'static str>,
     /// The records of both books.
     pub records: Vec<Known>,
@@ -64,6 +64,8 @@ pub struct Explanation {
     pub matches: Vec<Match>,
     /// The differences.
     pub differences: Vec<Difference>,
+    /// The findings that items are about, as the table `findings` of the date that issued them has them.
+    pub findings: Vec<Row>,
     /// What the pool says of the records after the date, as the table `open_items` has it.
     pub pool: Vec<Row>,
     /// Day by day, what became of them.
@@ -128,6 +130,8 @@ pub enum Answer {
 pub struct Sought {
     /// Differences.
     ids: BTreeSet<String>,
+    /// Findings.
+    findings: BTreeSet<String>,
     /// Numbers of orders, events and providers.
     numbers: BTreeSet<String>,
 }
@@ -143,6 +147,10 @@ impl Sought {
 
     fn has_difference(&self, cells: &Cells<'_>) -> bool {
         cells.text("difference_id").is_some_and(|id| self.ids.contains(id))
+    }
+
+    fn has_finding(&self, cells: &Cells<'_>) -> bool {
+        cells.text("finding_id").is_some_and(|id| self.findings.contains(id))
     }
 
     fn has_number(&self, cells: &Cells<'_>) -> bool {
@@ -177,9 +185,11 @@ pub fn explain(store: &Store, plan: &Plan, date: civil::Date, key: &str) -> Resu
 
     let about = |cells: &Cells<'_>| sought.has_difference(cells) || sought.has_number(cells);
     let differences = days.rows(&days.today, DIFFERENCES, about)?;
-    let worklist = days.rows(&days.today, WORKLIST, about)?;
+    let worklist = days.rows(&days.today, WORKLIST, |cells| about(cells) || sought.has_finding(cells))?;
+    let findings = of_findings(&days, &sought)?;
     let settlements = days.rows(&days.today, SETTLEMENTS, |cells| sought.has_difference(cells))?;
-    if records.0.is_empty() && differences.is_empty() && worklist.is_empty() && settlements.is_empty() {
+    let is_known = !(records.0.is_empty() && differences.is_empty() && findings.is_empty());
+    if !is_known && worklist.is_empty() && settlements.is_empty() {
         let dates = earlier(&days, inputs.seed(), key)?;
         return Ok(Answer::Unknown { dates, searched: days.before.len(), unread });
     }
@@ -216,13 +226,28 @@ pub fn explain(store: &Store, plan: &Plan, date: civil::Date, key: &str) -> Resu
         left_out,
         unread,
         differences: differences.into_iter().map(with_predicate).collect(),
+        findings,
         pool,
         worklist,
         settlements,
     })))
 }
 
-/// What a key stands for: a difference, an item of the worklist, an entry of the journal, or a number.
+/// The findings that are sought: of the date, or of the day before it that has them.
+fn of_findings(days: &Days<'_>, sought: &Sought) -> Result<Vec<Row>, Error> {
+    if sought.findings.is_empty() {
+        return Ok(Vec::new());
+    }
+    for link in std::iter::once(&days.today).chain(&days.before) {
+        let rows = days.rows(link, FINDINGS, |cells| sought.has_finding(cells))?;
+        if !rows.is_empty() {
+            return Ok(rows);
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// What a key stands for: a difference, a finding, an item of the worklist, an entry of the journal, or a number.
 fn sought(days: &Days<'_>, key: &str) -> Result<(Sought, BTreeSet<&'static str>), Error> {
     let mut sought = Sought::default();
     let mut known_as = BTreeSet::new();
@@ -232,12 +257,19 @@ fn sought(days: &Days<'_>, key: &str) -> Result<(Sought, BTreeSet<&'static str>)
         ("difference", WORKLIST, "difference_id"),
         ("difference", SETTLEMENTS, "difference_id"),
         ("difference", OPEN_ITEMS, "difference_id"),
+        ("finding", FINDINGS, "finding_id"),
+        ("finding", WORKLIST, "finding_id"),
         ("item", WORKLIST, "item_id"),
         ("item", WORKLIST, "idempotency_key"),
         ("entry", SETTLEMENTS, "journal_id"),
     ] {
         let rows = days.rows(&days.today, spec, is(name))?;
-        sought.add_differences(&rows);
+        if spec.name == WORKLIST.name || spec.name == FINDINGS.name {
+            sought.findings.extend(rows.iter().filter_map(|row| row.owned("finding_id")));
+        }
+        if spec.name != FINDINGS.name {
+            sought.add_differences(&rows);
+        }
         if !rows.is_empty() {
             known_as.insert(role);
         }
@@ -405,7 +437,8 @@ fn conclude(plan: &Plan, date: civil::Date, records: &mut [Known], ended: &[Ende
 
 /// Days before on which a key occurs, the latest first.
 fn earlier(days: &Days<'_>, seed: u64, key: &str) -> Result<Vec<civil::Date>, Error> {
-    let sought = Sought { ids: BTreeSet::from([key.to_owned()]), numbers: BTreeSet::from([key.to_owned()]) };
+    let key_alone = || BTreeSet::from([key.to_owned()]);
+    let sought = Sought { ids: key_alone(), findings: key_alone(), numbers: key_alone() };
     let hashes = |account: &String| {
         let hasher = KeyHasher::new(seed, account);
         KindClass::ALL.iter().map(move |&class| hasher.hash(class, key)).collect::<Vec<u128>>()
@@ -416,8 +449,11 @@ fn earlier(days: &Days<'_>, seed: u64, key: &str) -> Result<Vec<civil::Date>, Er
     for link in &days.before {
         let is_item =
             |cells: &Cells<'_>| cells.text("item_id") == Some(key) || cells.text("idempotency_key") == Some(key);
+        let is_worked_on =
+            |cells: &Cells<'_>| sought.has_difference(cells) || sought.has_finding(cells) || is_item(cells);
         let is_there = !days.rows(link, OPEN_ITEMS, |cells| sought.has(cells))?.is_empty()
-            || !days.rows(link, WORKLIST, |cells| sought.has_difference(cells) || is_item(cells))?.is_empty()
+            || !days.rows(link, WORKLIST, is_worked_on)?.is_empty()
+            || !days.rows(link, FINDINGS, |cells| sought.has_finding(cells))?.is_empty()
             || !days.rows(link, SETTLEMENTS, |cells| cells.text("journal_id") == Some(key))?.is_empty()
             || days.remembers(link, txn)?;
         if is_there {

@@ -130,12 +130,13 @@ pub const SETTLEMENTS: TableSpec = TableSpec {
 /// What programs and people are to do: one row per action.
 pub const WORKLIST: TableSpec = TableSpec {
     name: "worklist",
-    version: 1,
+    version: 2,
     columns: columns! {
         "state" Text "状态" "ISSUED: new; OPEN: issued earlier, still needed, not issued again; CANCELLED: no longer needed; WITHHELD: the run's controls failed";
         "item_id" Text "工单编号" "W and half of the idempotency key";
-        "idempotency_key" Text "幂等键" "hash of difference, verb, target and amount; of no run and no date";
-        "difference_id" Text "差异编号" "what it is about";
+        "idempotency_key" Text "幂等键" "hash of difference, verb, target and amount, of no run and no date; or of finding and verb";
+        "difference_id" Text "差异编号" "the difference it is about, if it is about one";
+        "finding_id" Text "发现编号" "else the finding of the date that issued it: then it has no account, kind, currency or number";
         "job" Text "作业" "the job";
         "business_date" Date "对账日" "the date of this record";
         "first_issued" Date "首次下发" "the date that issued it";
@@ -143,13 +144,13 @@ pub const WORKLIST: TableSpec = TableSpec {
         "verb_en" Text "动作（英）" "in English";
         "verb_zh" Text "动作" "in Chinese";
         "at" Text "执行方" "provider, ledger, people or job";
-        "step" Integer "步骤" "counts the steps of a difference from 1";
+        "step" Integer "步骤" "counts the steps of a difference or finding from 1";
         "depends_on" Text "前置工单" "the item whose result it depends on; that it is done is no go-ahead: see the precondition";
-        "code" Text "代码" "the code of the difference";
+        "code" Text "代码" "the code of the difference or finding";
         "flags" Text "附加标志" "other codes that apply";
         "severity" Text "级别" "P0 to P3, INFO";
         "cash_effect" Text "现金影响" "SURPLUS, SHORTAGE or NONE";
-        "source" Text "来源" "the statement's source";
+        "source" Text "来源" "the statement's source, or that of the finding";
         "account" Text "账户" "the merchant account";
         "kind" Text "业务类型" "what kind of movement";
         "order_no" Text "订单号" "the order";
@@ -169,19 +170,20 @@ pub const WORKLIST: TableSpec = TableSpec {
         "approval_level" Integer "审批级别" "how many people must agree";
         "due_at" Instant "截止时间" "the tier's hours after the end of the date that issued it";
         "expires_on" Date "失效日" "the last day on which it may be acted on";
-        "evidence" Text "证据" "where each record stands, as a JSON array";
+        "evidence" Text "证据" "where each record stands, or which file is meant, as a JSON array";
         "alert" Text "告警" "kind, scope, found at and first action, as a JSON array";
         "reason" Text "原因" "why it was cancelled or withheld";
     },
 };
 
 /// Columns of the worklist that people get, in their order.
-pub const WORKLIST_FOR_PEOPLE: [&str; 20] = [
+pub const WORKLIST_FOR_PEOPLE: [&str; 21] = [
     "state",
     "severity",
     "verb_zh",
     "verb_en",
     "code",
+    "source",
     "account",
     "kind",
     "order_no",
@@ -358,8 +360,9 @@ pub const REJECTS: TableSpec = TableSpec {
 /// One row per fact about a file or the run.
 pub const FINDINGS: TableSpec = TableSpec {
     name: "findings",
-    version: 1,
+    version: 2,
     columns: columns! {
+        "finding_id" Text "发现编号" "what items of the worklist refer to: the same on every run of the date, and one for all findings of a code about one file";
         "code" Text "代码" "what it is";
         "label_en" Text "发现（英）" "the code in English words";
         "label_zh" Text "发现" "the code in Chinese words";

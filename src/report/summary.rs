@@ -287,7 +287,7 @@ pub struct Summary {
     pub worst: Option<String>,
     /// What is wrong with files or the run.
     pub findings: Vec<Finding>,
-    /// Why no program may act on this run, if none may.
+    /// Why nothing about records of this run is issued, if nothing is; what is to be done about files is.
     pub withheld: Option<String>,
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use jiff::civil;
 use rayon::prelude::*;
 use tieout_kernel::calendar::Day;
 use tieout_kernel::code::{CashEffect, Code};
@@ -393,11 +394,12 @@ pub fn flag_words(difference: &Difference) -> Option<String> {
 }
 
 /// The table of findings: blocking ones first, then by tier, source and file.
-pub fn findings(findings: &[Finding]) -> Result<Table, Error> {
+pub fn findings(findings: &[Finding], job: &str, date: civil::Date) -> Result<Table, Error> {
     let mut sheet = Sheet::new(FINDINGS);
     for finding in findings {
         let optional = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         sheet
+            .text(Some(&finding.id(job, date)))
             .text(Some(finding.code.word()))
             .text(Some(finding.code.label_en()))
             .text(Some(finding.code.label_zh()))

@@ -258,7 +258,7 @@ impl Words {
             }
         }
         if let Some(why) = &summary.withheld {
-            page.line(&format!("  {}: {why}", self.say("nothing is issued", "暂不下发")));
+            page.line(&format!("  {}: {why}", self.say("nothing about records is issued", "记录类工单暂不下发")));
         }
     }
 

@@ -42,7 +42,36 @@ impl State {
     }
 }
 
-/// Where a record stands.
+/// What an item is about, by its id.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum About {
+    /// Records that do not agree.
+    Difference(String),
+    /// A file, or the run: a finding of the date that issued the item.
+    Finding(String),
+}
+
+impl About {
+    /// The difference.
+    #[must_use]
+    pub fn difference(&self) -> Option<&str> {
+        match self {
+            Self::Difference(id) => Some(id),
+            Self::Finding(_) => None,
+        }
+    }
+
+    /// The finding.
+    #[must_use]
+    pub fn finding(&self) -> Option<&str> {
+        match self {
+            Self::Finding(id) => Some(id),
+            Self::Difference(_) => None,
+        }
+    }
+}
+
+/// Where a record stands, or which file is meant.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Evidence {
     /// The book.
@@ -51,9 +80,9 @@ pub struct Evidence {
     pub source: String,
     /// The file.
     pub file: String,
-    /// The line or row.
-    pub line: u64,
-    /// The business date.
+    /// The line or row; none where the whole file is meant.
+    pub line: Option<u64>,
+    /// The business date of the record, or that of the run where a file is meant.
     pub date: Option<String>,
 }
 
@@ -66,8 +95,8 @@ pub struct Item {
     pub id: String,
     /// The idempotency key.
     pub key: String,
-    /// The difference it is about.
-    pub difference_id: String,
+    /// What it is about.
+    pub about: About,
     /// The job.
     pub job: String,
     /// The business date of this record of it.
@@ -78,7 +107,7 @@ pub struct Item {
     pub verb: Verb,
     /// Where.
     pub at: Place,
-    /// Counts the steps of a difference from 1.
+    /// Counts the steps of a difference or finding from 1.
     pub step: u32,
     /// The item whose result it depends on.
     pub depends_on: Option<String>,
@@ -90,12 +119,12 @@ pub struct Item {
     pub severity: Severity,
     /// 长款 or 短款.
     pub cash_effect: CashEffect,
-    /// The statement's source.
+    /// The statement's source, or that of the finding.
     pub source: Option<String>,
-    /// The account.
-    pub account: String,
-    /// The kind.
-    pub kind: Kind,
+    /// The account; none of a finding.
+    pub account: Option<String>,
+    /// The kind; none of a finding.
+    pub kind: Option<Kind>,
     /// The order.
     pub order_no: Option<String>,
     /// The event's number.
@@ -104,8 +133,8 @@ pub struct Item {
     pub provider_txn_id: Option<String>,
     /// The provider's call and its parameters.
     pub call: Option<(String, BTreeMap<String, String>)>,
-    /// The currency.
-    pub currency: Currency,
+    /// The currency; none of a finding.
+    pub currency: Option<Currency>,
     /// The most that may be moved.
     pub amount_limit: Option<Total>,
     /// What must be so, in English and Chinese.
@@ -120,7 +149,7 @@ pub struct Item {
     pub due_at: jiff::Timestamp,
     /// The last day on which it may be acted on.
     pub expires_on: civil::Date,
-    /// Where the records stand.
+    /// Where the records stand, or which file is meant.
     pub evidence: Vec<Evidence>,
     /// For alerts: kind, scope, found at, first action.
     pub alert: [String; 4],
@@ -138,7 +167,8 @@ impl Item {
             .text(Some(self.state.word()))
             .text(Some(&self.id))
             .text(Some(&self.key))
-            .text(Some(&self.difference_id))
+            .text(self.about.difference())
+            .text(self.about.finding())
             .text(Some(&self.job))
             .date(Some(day_of(self.date)))
             .date(Some(day_of(self.first_issued)))
@@ -153,16 +183,16 @@ impl Item {
             .text(Some(self.severity.word()))
             .text(Some(self.cash_effect.word()))
             .text(self.source.as_deref())
-            .text(Some(&self.account))
-            .text(Some(self.kind.word()))
+            .text(self.account.as_deref())
+            .text(self.kind.map(Kind::word))
             .text(self.order_no.as_deref())
             .text(self.event_no.as_deref())
             .text(self.provider_txn_id.as_deref())
             .text(self.call.as_ref().map(|(name, _)| name.as_str()))
             .text(parameters.as_deref())
-            .text(Some(self.currency.code()))
-            .integer(Some(i64::from(self.currency.exponent())))
-            .money(self.amount_limit, Some(self.currency))
+            .text(self.currency.as_ref().map(Currency::code))
+            .integer(self.currency.map(|currency| i64::from(currency.exponent())))
+            .money(self.amount_limit, self.currency)
             .text(Some(&self.precondition[0]))
             .text(Some(&self.precondition[1]))
             .text(Some(&self.steps[0]))
@@ -183,7 +213,11 @@ impl Item {
         let text = |name: &str| cells.text(name).map(str::to_owned);
         let date = |name: &str| cells.date(name).map(date_of);
         let state = cells.text("state")?;
-        let exponent = u8::try_from(cells.integer("exponent")?).ok()?;
+        let about = about(cells)?;
+        let (account, kind, currency) = match &about {
+            About::Difference(_) => (Some(text("account")?), Some(kind(cells)?), Some(currency(cells)?)),
+            About::Finding(_) => (None, None, None),
+        };
         let parameters = cells.text("api_parameters").map(serde_json::from_str).transpose().ok()?;
         let flags = cells.text("flags").unwrap_or_default().split_whitespace();
         let both = |en: &str, zh: &str| Some([text(en)?, text(zh)?]);
@@ -191,7 +225,7 @@ impl Item {
             state: State::ALL.into_iter().find(|known| known.word() == state)?,
             id: text("item_id")?,
             key: text("idempotency_key")?,
-            difference_id: text("difference_id")?,
+            about,
             job: text("job")?,
             date: date("business_date")?,
             first_issued: date("first_issued")?,
@@ -204,13 +238,13 @@ impl Item {
             severity: Severity::from_word(cells.text("severity")?)?,
             cash_effect: CashEffect::from_word(cells.text("cash_effect")?)?,
             source: text("source"),
-            account: text("account")?,
-            kind: Kind::from_word(cells.text("kind")?)?,
+            account,
+            kind,
             order_no: text("order_no"),
             event_no: text("event_no"),
             provider_txn_id: text("provider_txn_id"),
             call: text("api").zip(parameters),
-            currency: Currency::declared(cells.text("currency")?, exponent)?,
+            currency,
             amount_limit: cells.integer("amount_limit_minor").map(|minor| Total::new(i128::from(minor))),
             precondition: both("precondition", "precondition_zh")?,
             steps: both("steps", "steps_zh")?,
@@ -232,16 +266,17 @@ impl Item {
             State::Cancelled => "cancel",
             State::Withheld | State::Open => return None,
         };
-        let limit = self.amount_limit;
+        let (limit, exponent) = (self.amount_limit, self.currency.map(Currency::exponent));
         let minor = limit.and_then(|limit| i64::try_from(limit.get()).ok());
         let flags: Vec<&str> = self.flags.iter().map(|code| code.word()).collect();
         let words = |words: &[String; 2]| serde_json::json!({"en": words[0], "zh": words[1]});
         Some(serde_json::json!({
-            "schema": "tieout.worklist/1",
+            "schema": "tieout.worklist/2",
             "record": record,
             "item_id": self.id,
             "idempotency_key": self.key,
-            "difference_id": self.difference_id,
+            "difference_id": self.about.difference(),
+            "finding_id": self.about.finding(),
             "job": self.job,
             "date": self.date.to_string(),
             "first_issued": self.first_issued.to_string(),
@@ -255,16 +290,16 @@ impl Item {
             "cash_effect": self.cash_effect.word(),
             "source": self.source,
             "account": self.account,
-            "kind": self.kind.word(),
+            "kind": self.kind.map(Kind::word),
             "order_no": self.order_no,
             "event_no": self.event_no,
             "provider_txn_id": self.provider_txn_id,
             "api": self.call.as_ref().map(|(name, parameters)| serde_json::json!({"name": name, "parameters": parameters})),
-            "currency": self.currency.code(),
-            "exponent": self.currency.exponent(),
+            "currency": self.currency.as_ref().map(Currency::code),
+            "exponent": exponent,
             "amount_limit_minor": minor,
-            "amount_limit": limit.filter(|_| minor.is_some())
-                .map(|limit| decimal_text(limit.get(), self.currency.exponent())),
+            "amount_limit": limit.filter(|_| minor.is_some()).zip(exponent)
+                .map(|(limit, exponent)| decimal_text(limit.get(), exponent)),
             "precondition": words(&self.precondition),
             "steps": words(&self.steps),
             "queue": self.queue,
@@ -278,4 +313,23 @@ impl Item {
             "reason": self.reason,
         }))
     }
+}
+
+/// What a row is about: either a difference or a finding.
+fn about(cells: &Cells<'_>) -> Option<About> {
+    let id = |name: &str| cells.text(name).map(str::to_owned);
+    match (id("difference_id"), id("finding_id")) {
+        (Some(id), None) => Some(About::Difference(id)),
+        (None, Some(id)) => Some(About::Finding(id)),
+        (Some(_), Some(_)) | (None, None) => None,
+    }
+}
+
+fn kind(cells: &Cells<'_>) -> Option<Kind> {
+    Kind::from_word(cells.text("kind")?)
+}
+
+fn currency(cells: &Cells<'_>) -> Option<Currency> {
+    let exponent = u8::try_from(cells.integer("exponent")?).ok()?;
+    Currency::declared(cells.text("currency")?, exponent)
 }

@@ -1,14 +1,16 @@
 //! What programs and people are to do: one item per action, issued once, cancelled when it resolves itself.
 //!
 //! ```text
-//!  differences ─▶ steps of the code (kernel) ─▶ wanted items ─┐
+//!  differences, findings ─▶ steps of the code (kernel) ─▶ wanted items ─┐
 //!  worklist of the day before, and of the commit this run replaces ─▶ register ─┴▶ ISSUED, OPEN, CANCELLED, WITHHELD
 //! ```
 //!
 //! An item's key is a hash of difference, verb, target and amount, and of no run and no date: the same
 //! need on the next day, or in the same run again, has the same key and is not issued again. When the
-//! run's own controls failed nothing is issued and nothing cancelled, and every item says why.
+//! run's own controls failed nothing about records is issued or cancelled, and every such item says why.
+//! What is to be done about files is issued all the same (`finding`).
 
+mod finding;
 mod item;
 mod register;
 mod target;
@@ -25,7 +27,7 @@ use tieout_kernel::money::Total;
 use tieout_kernel::outcome::{Difference, Outcome};
 use tieout_kernel::record::{Book, Kind, Record};
 
-pub use item::{Item, State};
+pub use item::{About, Item, State};
 pub use register::Register;
 pub use target::{Call, Ids};
 
@@ -33,6 +35,7 @@ use crate::agree::{Night, Residue};
 use crate::carry::days::{Chain, Incomplete};
 use crate::carry::history::is_unnamed;
 use crate::error::Error;
+use crate::finding::Finding;
 use crate::job::Plan;
 use crate::normalise::decimal_text;
 use crate::reconcile::Reconciled;
@@ -59,7 +62,9 @@ pub struct Wanted<'w, 'r> {
     pub ids: &'w [(String, usize)],
     /// When differences that are not new were seen first.
     pub first_seen: &'w BTreeMap<String, Day>,
-    /// Why nothing may be issued, if nothing may.
+    /// What is wrong with files or the run.
+    pub findings: &'w [Finding],
+    /// Why nothing about records may be issued, if nothing may.
     pub withheld: Option<&'w str>,
     /// The days before: what those with failed controls left, or what an unread bill of theirs may explain, is not
     /// acted on until they are run again.
@@ -90,10 +95,12 @@ impl Wanted<'_, '_> {
             items
         };
         let mut items: Vec<Item> = self.ids.par_iter().flat_map_iter(of_difference).collect();
+        items.extend(self.of_findings());
         let mut seen = BTreeSet::new();
         items.retain(|item| seen.insert(item.key.clone()));
         for item in &mut items {
-            match (register.take(&item.key), self.withheld) {
+            let withheld = self.withheld.filter(|_| item.about.difference().is_some());
+            match (register.take(&item.key), withheld) {
                 (Some(issued), _) => {
                     item.state = State::Open;
                     item.reason = None;
@@ -107,12 +114,14 @@ impl Wanted<'_, '_> {
                 (None, None) => {}
             }
         }
-        let open: BTreeSet<&str> = items.iter().map(|item| item.difference_id.as_str()).collect();
-        let gone: Vec<Item> = register.rest().map(|issued| self.gone(issued, &open)).collect();
+        let open: BTreeSet<&About> = items.iter().map(|item| &item.about).collect();
+        let (rest, of_earlier_dates) = register.rest();
+        let gone: Vec<Item> = rest.map(|issued| self.gone(issued, &open)).collect();
         items.extend(gone);
+        items.extend(of_earlier_dates.map(|issued| self.still_open(issued)));
         items.sort_by(|a, b| {
             let key = |item: &Item| (item.state, item.severity);
-            key(a).cmp(&key(b)).then_with(|| (&a.difference_id, a.step, &a.id).cmp(&(&b.difference_id, b.step, &b.id)))
+            key(a).cmp(&key(b)).then_with(|| (&a.about, a.step, &a.id).cmp(&(&b.about, b.step, &b.id)))
         });
         items
     }
@@ -157,16 +166,22 @@ impl Wanted<'_, '_> {
     }
 
     /// An item that was issued and is no longer wanted.
-    fn gone(&self, issued: Item, open: &BTreeSet<&str>) -> Item {
-        if let Some(why) = self.withheld {
+    fn gone(&self, issued: Item, open: &BTreeSet<&About>) -> Item {
+        let reason = match (&issued.about, self.withheld) {
+            (About::Finding(_), _) => finding::GONE,
             // Whether it resolved itself is not known tonight.
-            return Item { state: State::Open, reason: Some(why.to_owned()), ..issued };
-        }
-        let reason = if open.contains(issued.difference_id.as_str()) {
-            "the difference is another one now: its other items say what to do"
-        } else {
-            "the difference is closed: nothing is to be done any more"
+            (About::Difference(_), Some(why)) => {
+                return Item { state: State::Open, reason: Some(why.to_owned()), ..issued };
+            }
+            (About::Difference(_), None) if open.contains(&issued.about) => {
+                "the difference is another one now: its other items say what to do"
+            }
+            (About::Difference(_), None) => "the difference is closed: nothing is to be done any more",
         };
+        self.cancelled(issued, reason)
+    }
+
+    fn cancelled(&self, issued: Item, reason: &str) -> Item {
         Item { state: State::Cancelled, date: self.date, reason: Some(reason.to_owned()), ..issued }
     }
 
@@ -264,13 +279,12 @@ impl Wanted<'_, '_> {
         let count = difference.ledger.len() + difference.statement.len();
         let records = if count == 1 { "record" } else { "records" };
         let severity = difference.severity;
-        let queue = self.plan.worklist.queues_of_code.get(&difference.code);
         let seen_first = self.first_seen.get(id).copied();
         Item {
             state: State::Issued,
             id: item_id,
             key,
-            difference_id: id.to_owned(),
+            about: About::Difference(id.to_owned()),
             job: self.plan.job.clone(),
             date: self.date,
             first_issued: self.date,
@@ -283,8 +297,8 @@ impl Wanted<'_, '_> {
             severity,
             cash_effect: difference.cash_effect(),
             source: source.map(|source| self.plan.sources[usize::from(source)].name.clone()),
-            account: first.account.to_owned(),
-            kind: first.kind,
+            account: Some(first.account.to_owned()),
+            kind: Some(first.kind),
             order_no: ids.order_no.map(str::to_owned),
             event_no: ids.event_no.map(str::to_owned),
             provider_txn_id: ids.provider_txn_id.map(str::to_owned),
@@ -292,11 +306,11 @@ impl Wanted<'_, '_> {
                 let parameters = call.parameters.into_iter().map(|(name, value)| (name.to_owned(), value));
                 (call.api.to_owned(), parameters.collect())
             }),
-            currency: first.currency,
+            currency: Some(first.currency),
             amount_limit: limit,
             precondition: [step.precondition_en.to_owned(), step.precondition_zh.to_owned()],
             steps: [step.text_en.to_owned(), step.text_zh.to_owned()],
-            queue: queue.or_else(|| self.plan.worklist.queues.get(&step.at)).cloned().unwrap_or_default(),
+            queue: self.queue(difference.code, step.at),
             approval_level: self.approval(step, limit, first),
             due_at: self.due_at(severity),
             expires_on: self.expires_on(seen_first),
@@ -321,11 +335,17 @@ impl Wanted<'_, '_> {
                 book: record.book.word().to_owned(),
                 source: self.night.policy.source(record.source).name.clone(),
                 file: stored.file.to_owned(),
-                line: stored.line.max(1),
+                line: Some(stored.line.max(1)),
                 date: record.business_date.map(|day| day.to_string()),
             }
         })
         .collect()
+    }
+
+    /// Whose an item is: by its code, else by the place where it is done.
+    fn queue(&self, code: Code, at: Place) -> String {
+        let plan = &self.plan.worklist;
+        plan.queues_of_code.get(&code).or_else(|| plan.queues.get(&at)).cloned().unwrap_or_default()
     }
 
     /// How many people must agree: none for what only looks, more for what is larger.

@@ -12,37 +12,52 @@ use crate::store::Store;
 
 /// Items that are out, by idempotency key.
 #[derive(Debug, Default)]
-pub struct Register(BTreeMap<String, Item>);
+pub struct Register {
+    /// Those that tonight decides about: of differences, and of the date's own findings.
+    out: BTreeMap<String, Item>,
+    /// Those of earlier dates' findings, as the day before lists them: about these tonight decides nothing.
+    of_earlier_dates: BTreeMap<String, Item>,
+}
 
 impl Register {
     /// Reads what is out before a run.
     ///
-    /// What the replaced commit of the same date says is later than what the day before says.
+    /// What the replaced commit of the same date says is later than what the day before says. Of findings of earlier
+    /// dates the day before alone knows: its run stands on theirs as they are now.
     pub fn read(store: &Store, plan: &Plan, chain: &Chain, replaces: Option<&Link>) -> Result<Self, Error> {
-        let mut out = BTreeMap::new();
-        let mut take = |items: Vec<Item>| {
-            for item in items {
-                match item.state {
-                    State::Issued | State::Open => drop(out.insert(item.key.clone(), item)),
-                    State::Cancelled => drop(out.remove(&item.key)),
-                    State::Withheld => {}
+        let mut register = Self::default();
+        if let Some(before) = chain.before() {
+            for item in items(store, plan, before)? {
+                let of_finding = item.about.finding().is_some();
+                put(if of_finding { &mut register.of_earlier_dates } else { &mut register.out }, item);
+            }
+        }
+        if let Some(replaced) = replaces {
+            for item in items(store, plan, replaced)? {
+                if !register.of_earlier_dates.contains_key(&item.key) {
+                    put(&mut register.out, item);
                 }
             }
-        };
-        for run in chain.before().into_iter().chain(replaces) {
-            take(items(store, plan, run)?);
         }
-        Ok(Self(out))
+        Ok(register)
     }
 
     /// Takes an item out by its key.
     pub fn take(&mut self, key: &str) -> Option<Item> {
-        self.0.remove(key)
+        self.out.remove(key)
     }
 
-    /// What nobody asked for any more.
-    pub fn rest(self) -> impl Iterator<Item = Item> {
-        self.0.into_values()
+    /// What nobody asked for any more, and the items of earlier dates' findings.
+    pub fn rest(self) -> (impl Iterator<Item = Item>, impl Iterator<Item = Item>) {
+        (self.out.into_values(), self.of_earlier_dates.into_values())
+    }
+}
+
+fn put(out: &mut BTreeMap<String, Item>, item: Item) {
+    match item.state {
+        State::Issued | State::Open => drop(out.insert(item.key.clone(), item)),
+        State::Cancelled => drop(out.remove(&item.key)),
+        State::Withheld => {}
     }
 }
 

@@ -35,6 +35,8 @@ wrong = [f"{line['item_id']}: {error.message}" for line in lines for error in it
 assert not wrong, wrong[:5]
 records = {line["record"] for line in lines}
 assert records == {"issue", "cancel"}, records
+about = {"finding" if line["finding_id"] else "difference" for line in lines}
+assert about == {"difference", "finding"}, about
 
 money = next(line for line in lines if line["verb"] == "REFUND")
 for spoil in [
@@ -46,6 +48,16 @@ for spoil in [
     {"code": "NO_SUCH_CODE"},
 ]:
     assert not item.is_valid({**money, **spoil}), spoil
+
+file = next(line for line in lines if line["finding_id"])
+for spoil in [
+    {"finding_id": None},
+    {"difference_id": money["difference_id"]},
+    {"account": money["account"]},
+    {"amount_limit_minor": 1, "amount_limit": "0.01"},
+    {"verb": "REFUND"},
+]:
+    assert not item.is_valid({**file, **spoil}), spoil
 
 outcome = {
     "schema": "tieout.outcome/1",
