@@ -311,7 +311,9 @@ fn of_the_days(
 ) -> Result<Vec<Finding>, Error> {
     let mut findings = Vec::new();
     if let Some((commit, _)) = replaces {
-        let manifest: serde_json::Value = Link::of(date, commit).manifest(store, plan)?;
+        let replaced = Link::of(date, commit);
+        let manifest: serde_json::Value = replaced.manifest(store, plan)?;
+        let found_before = Summary::read(store, plan, &replaced)?.findings;
         for (number, source) in plan.of_book(Book::Statement) {
             let of_source = |input: &&serde_json::Value| input["source"].as_str() == Some(&source.name);
             let inputs = manifest["inputs"].as_array().into_iter().flatten().filter(of_source);
@@ -322,6 +324,10 @@ fn of_the_days(
                 let message = format!("the statement of {date} has other content than in commit {}", commit.number);
                 let hint = "compare the two runs; what only the earlier one asked for is cancelled";
                 findings.push(Finding::new(Code::StatementRestated, message).of_source(&source.name).hint(hint));
+            } else {
+                // Once restated it stays so, for whatever other reason the date is run again.
+                let restated = |one: &&Finding| one.code == Code::StatementRestated && one.source == source.name;
+                findings.extend(found_before.iter().find(restated).cloned());
             }
         }
     }
