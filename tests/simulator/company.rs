@@ -100,13 +100,15 @@ struct Company {
 type Story = fn(&mut Company, &Event);
 
 /// What may become of an event of any kind, and how often out of the sum.
-const STORIES: [(u64, Story); 12] = [
+const STORIES: [(u64, Story); 14] = [
     (150, Company::lives_well),
     (10, Company::is_lost),
     (14, Company::comes_late),
     (4, Company::comes_late_twice),
     (12, Company::is_paid_twice),
+    (8, Company::is_paid_twice_on_one_day),
     (8, Company::is_booked_twice),
+    (4, Company::is_booked_twice_on_one_day),
     (6, Company::is_done_twice),
     (8, Company::is_copied_by_the_provider),
     (8, Company::is_exported_again),
@@ -230,6 +232,34 @@ impl Company {
             again.amount += if self.random.chance(30) { self.random.within(1, 40) } else { 0 };
             self.write(again, day);
         }
+    }
+
+    /// The second time is in a later bill, of the same day and amount: only the provider's number says that it is no
+    /// copy of the first, which may stand beside it once more.
+    fn is_paid_twice_on_one_day(&mut self, event: &Event) {
+        let first = self.write(event.row(Book::Statement), event.day);
+        self.book_perhaps(event);
+        let day = event.day + self.random.within(1, 4);
+        let again = event.row(Book::Statement).at(event.day, self.random.within(10, 86_000));
+        self.write(again, day);
+        if self.random.chance(40) {
+            let day = day + self.random.within(0, 1);
+            self.write_again(first, day);
+        }
+    }
+
+    /// The second time is in a later extract, of the same day and amount: a ledger has no number that tells it from an
+    /// export of the first, so that is what it counts as.
+    fn is_booked_twice_on_one_day(&mut self, event: &Event) {
+        self.write(event.row(Book::Ledger), event.day);
+        if self.random.chance(25) {
+            self.write_late(event.row(Book::Statement), event.day);
+        } else {
+            self.write(event.row(Book::Statement), event.day);
+        }
+        let again = event.row(Book::Ledger).at(event.day, self.random.within(10, 86_000));
+        let day = event.day + self.random.within(1, 4);
+        self.write(again, day);
     }
 
     fn is_booked_twice(&mut self, event: &Event) {
