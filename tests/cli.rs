@@ -185,7 +185,7 @@ fn a_profile_says_where_time_and_memory_went() {
     ];
     assert_eq!(stages[..expected.len()], expected, "{profile}");
     let scan = profile.lines().find(|line| line.starts_with("scan")).unwrap();
-    assert!(scan.contains(" 267 ") && scan.contains("KiB"), "{scan}");
+    assert!(scan.contains(" 269 ") && scan.contains("KiB"), "{scan}");
     let plain = stderr(&output(&["show", job, "--date", DATE]));
     assert!(plain.is_empty(), "{plain}");
 }
