@@ -1,10 +1,11 @@
 """A ledger and a statement of N records each, with planted differences of known kinds.
 
-Usage: generate.py N FOLDER. Writes ledger.parquet, statement.parquet, statement.csv and planted.json, which
-says how many differences of each code `tieout compare` must find. Equal N gives equal files.
+Usage: generate.py N FOLDER [SHARE]. Writes ledger.parquet, statement.parquet, statement.csv and planted.json, which
+says how many differences of each code `tieout compare` must find. Equal N and SHARE give equal files. Without
+a statement as CSV when N is above 20 million.
 
-Of a thousand records, one each: missing in the ledger, missing at the provider, another amount, one minor unit
-apart, not final in the ledger, and twice at the provider. One in twenty is a refund.
+Of a thousand records, SHARE each (1 by default, at most 166): missing in the ledger, missing at the provider,
+another amount, one minor unit apart, not final in the ledger, and twice at the provider. One in twenty is a refund.
 """
 import json
 import pathlib
@@ -13,8 +14,11 @@ import sys
 import duckdb
 
 count, folder = int(sys.argv[1]), pathlib.Path(sys.argv[2])
+share = int(sys.argv[3]) if len(sys.argv) > 3 else 1
+assert 0 <= share <= 166
 folder.mkdir(parents=True, exist_ok=True)
 db = duckdb.connect()
+db.execute(f"set memory_limit = '9GB'; set temp_directory = '{folder}/sorting'")
 db.execute(f"""
 create table base as select
   i,
@@ -24,7 +28,7 @@ create table base as select
   case when hash(i + 7) % 20 = 0 then 'REFUND' else 'PAYMENT' end as kind,
   timestamp '2026-11-20 00:00:00' + to_seconds((hash(i + 3) % 86400)::bigint) as occurred_at,
   'acct' || (hash(i + 5) % 1000)::varchar as account,
-  hash(i + 11) % 1000 as r
+  case when hash(i + 11) % 1000 < {share} * 6 then (hash(i + 11) % 1000) // {share} else 6 end as r
 from range({count}) t(i)
 """)
 columns = "order_no, provider_txn_id, {amount} as amount_minor, ((amount_minor * 6 + 500) // 1000)::bigint as fee_minor, " \
@@ -39,9 +43,10 @@ statement = f"""select {columns.format(amount=amount, status="'SUCCESS'")} from 
 parquet = "(format parquet, compression zstd, row_group_size 500000)"
 db.execute(f"copy ({ledger}) to '{folder}/ledger.parquet' {parquet}")
 db.execute(f"copy ({statement}) to '{folder}/statement.parquet' {parquet}")
-db.execute(f"""copy (select order_no, provider_txn_id, (amount_minor / 100)::decimal(18, 2) as amount,
-  (fee_minor / 100)::decimal(18, 2) as fee, kind, status, currency, occurred_at, account
-  from '{folder}/statement.parquet') to '{folder}/statement.csv' (header)""")
+if count <= 20_000_000:
+    db.execute(f"""copy (select order_no, provider_txn_id, (amount_minor / 100)::decimal(18, 2) as amount,
+      (fee_minor / 100)::decimal(18, 2) as fee, kind, status, currency, occurred_at, account
+      from '{folder}/statement.parquet') to '{folder}/statement.csv' (header)""")
 
 code = """case r
   when 0 then case kind when 'REFUND' then 'REFUND_UNAUTHORISED' else 'MISSING_IN_LEDGER' end

@@ -1,65 +1,119 @@
-"""Times `tieout compare` against its peers, in turn, and checks that every difference that was planted is found.
+"""Times `tieout compare` against its peers, in turn, and checks that all find the same differences.
 
-Usage: run.py TIEOUT N [ROUNDS]. Prints the median wall time and the highest memory of each, and the ratio.
+Usage: run.py TIEOUT FLOOR N ROUNDS PEER,PEER,… with peers of duckdb, polars, spark and datacompy. DATACOMPY_PYTHON names
+the Python that has datacompy. Prints the median wall time and the highest memory of each, children included, and
+how many times as long as tieout it took; last the floor: bare decoding of the compared columns.
 """
 import json
+import os
 import pathlib
-import resource
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 HERE = pathlib.Path(__file__).parent
-tieout, count = sys.argv[1], int(sys.argv[2])
-rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 3
-data = pathlib.Path(tempfile.gettempdir()) / f"tieout-bench-{count}"
+tieout, floor, count, rounds = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+peers = sys.argv[5].split(",") if len(sys.argv) > 5 and sys.argv[5] else ["duckdb"]
+share = int(os.environ.get("SHARE", "1"))
+data = pathlib.Path(tempfile.gettempdir()) / f"tieout-bench-{count}-{share}"
 if not (data / "planted.json").exists():
-    subprocess.run([sys.executable, HERE / "generate.py", str(count), data], check=True)
+    subprocess.run([sys.executable, HERE / "generate.py", str(count), data, str(share)], check=True)
 planted = json.loads((data / "planted.json").read_text())
-key = ["--key", "order_no,kind"]
+CLASS_OF = {
+    "MISSING_IN_LEDGER": "MISSING_IN_LEDGER", "REFUND_UNAUTHORISED": "MISSING_IN_LEDGER",
+    "MISSING_AT_PROVIDER": "MISSING_AT_PROVIDER", "REFUND_NOT_EXECUTED": "MISSING_AT_PROVIDER",
+    "AMOUNT_OVER": "AMOUNT", "ROUNDING_VARIANCE": "ROUNDING", "STATUS_PROVIDER_SUCCESS": "STATUS",
+    "DUPLICATE_PAYMENT": "DUPLICATE", "DUPLICATE_REFUND": "DUPLICATE",
+}
+classes = {}
+for code, found in planted.items():
+    classes[CLASS_OF[code]] = classes.get(CLASS_OF[code], 0) + found
+COLUMNS = "order_no,kind,amount_minor,fee_minor,status,currency,account"
+PARQUET = ["--amount", "amount_minor", "--compare", "fee_minor,status,currency,account"]
+CSV = ["--amount", "amount_minor=amount", "--compare", "fee_minor=fee,status,currency,account"]
 
 
 def ours(statement, compared):
+    key = ["--key", "order_no,kind"]
     return [tieout, "compare", data / "ledger.parquet", data / statement, *key, *compared, "--out", data / "out", "--json"]
 
 
-def duckdb(statement):
-    return [sys.executable, HERE / "duckdb_peer.py", data / "ledger.parquet", data / statement, data / "peer.parquet"]
+def theirs(peer, statement):
+    python = os.environ["DATACOMPY_PYTHON"] if peer == "datacompy" else sys.executable
+    return [python, HERE / f"{peer}_peer.py", data / "ledger.parquet", data / statement, data / f"{peer}.parquet"]
 
 
-PARQUET = ["--amount", "amount_minor", "--compare", "fee_minor,status,currency,account"]
-CSV = ["--amount", "amount_minor=amount", "--compare", "fee_minor=fee,status,currency,account"]
-cases = [
-    ("Parquet", ours("statement.parquet", PARQUET), duckdb("statement.parquet")),
-    ("CSV statement", ours("statement.csv", CSV), duckdb("statement.csv")),
-]
+def memory_of(pid):
+    """Resident bytes of a process and all below it."""
+    total, waiting = 0, [pid]
+    while waiting:
+        one = waiting.pop()
+        try:
+            status = pathlib.Path(f"/proc/{one}/status").read_text()
+            waiting += [int(child) for child in pathlib.Path(f"/proc/{one}/task/{one}/children").read_text().split()]
+        except OSError:
+            continue
+        resident = [line for line in status.splitlines() if line.startswith("VmRSS:")]
+        total += int(resident[0].split()[1]) * 1024 if resident else 0
+    return total
 
 
 def timed(command):
-    """Wall seconds, peak memory in MB, standard output."""
+    """Wall seconds, peak memory in MB, the last line of standard output."""
     begin = time.monotonic()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    text = process.stdout.read()
-    _, status, usage = __import__("os").wait4(process.pid, 0)
-    assert status == 0, (command, status)
-    return time.monotonic() - begin, usage.ru_maxrss / 1024, text
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    peak, ended = [0], threading.Event()
+
+    def watch():
+        while not ended.wait(0.02):
+            peak[0] = max(peak[0], memory_of(process.pid))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    text, errors = process.communicate()
+    ended.set()
+    watcher.join()
+    assert process.returncode == 0, (command, process.returncode, errors[-2000:])
+    return time.monotonic() - begin, peak[0] / 1e6, text.splitlines()[-1]
 
 
-def check(text):
-    found = {code["code"]: code["count"] for code in json.loads(text.splitlines()[-1])["codes"]}
+def check_ours(line):
+    found = {code["code"]: code["count"] for code in json.loads(line)["codes"]}
     assert found == planted, (found, planted)
 
 
-for name, mine, theirs in cases:
-    results = {"tieout": [], "DuckDB": []}
+def check_theirs(line):
+    assert json.loads(line) == classes, (line, classes)
+
+
+statements = [("Parquet", "statement.parquet", PARQUET)]
+if (data / "statement.csv").exists():
+    statements.append(("CSV statement", "statement.csv", CSV))
+for name, statement, compared in statements:
+    # datacompy is given frames, and has no reader of its own.
+    chosen = [peer for peer in peers if peer != "datacompy" or statement.endswith(".parquet")]
+    results = {who: [] for who in ["tieout", *chosen]}
     for _ in range(rounds):
-        wall, memory, text = timed(mine)
-        check(text)
+        wall, memory, line = timed(ours(statement, compared))
+        check_ours(line)
         results["tieout"].append((wall, memory))
-        results["DuckDB"].append(timed(theirs)[:2])
+        for peer in chosen:
+            wall, memory, line = timed(theirs(peer, statement))
+            check_theirs(line)
+            results[peer].append((wall, memory))
     medians = {who: statistics.median(wall for wall, _ in runs) for who, runs in results.items()}
     for who, runs in results.items():
         peak = max(memory for _, memory in runs)
-        print(f"{name:14} {who:7} {medians[who]:7.2f} s  {peak:6.0f} MB  {medians['DuckDB'] / medians[who]:5.2f} × DuckDB")
+        times = medians[who] / medians["tieout"]
+        print(f"{name:14} {who:10} {medians[who]:7.2f} s  {peak:6.0f} MB  {times:6.2f} x", flush=True)
+    if statement.endswith(".parquet"):
+        pairs = [data / "ledger.parquet", COLUMNS, data / statement, COLUMNS]
+        walls = [json.loads(subprocess.run([floor, *pairs], check=True, capture_output=True).stdout)["seconds"] for _ in range(rounds)]
+        print(f"{name:14} {'floor':10} {statistics.median(walls):7.2f} s  {'':6}     {statistics.median(walls) / medians['tieout']:6.2f} x", flush=True)
+for leftover in data.glob("*.parquet"):
+    if leftover.is_dir():
+        shutil.rmtree(leftover)
