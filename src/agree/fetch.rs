@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use tieout_kernel::calendar::Day;
 use tieout_kernel::currency::Currency;
 use tieout_kernel::money::Minor;
+use tieout_kernel::proof::Broken;
 use tieout_kernel::record::{Across, Book, Direction, Instant, Kind, Notes, Origin, Record, Status};
 
 use super::{Agreed, Night, place_of, row_of, split_of};
@@ -188,6 +189,11 @@ fn fetch_split(
     let file = &night.files[*file_number];
     let whole_rows = repeated[usize::from(file.book != Book::Ledger)];
     let batches = file.open.fetch(part, rows, file.full.wanted(), whole_rows)?;
+    let found: usize = batches.iter().map(|batch| batch.rows.len()).sum();
+    if found != rows.len() {
+        let what = format!("{}: {} of {} rows that differ could be read again", file.open.name, found, rows.len());
+        return Err(Broken(what).into());
+    }
     let mut lines = file.open.lines(part, rows, lines_before)?.into_iter();
     let mut chunk = Chunk { file: *file_number, ..Chunk::default() };
     for batch in &batches {

@@ -40,6 +40,15 @@ impl Grammar {
             Self::Commas | Self::BackTicks | Self::JsonLines => None,
         }
     }
+
+    /// The same with the mark between cells, after which alone a quote opens one.
+    #[must_use]
+    pub const fn quoting(self) -> Option<(u8, u8)> {
+        match self {
+            Self::Delimited { quote: Some(quote), delimiter } => Some((quote, delimiter)),
+            Self::Delimited { quote: None, .. } | Self::Commas | Self::BackTicks | Self::JsonLines => None,
+        }
+    }
 }
 
 /// What a cell of a column looks like, where that tells columns apart.
@@ -79,6 +88,9 @@ pub fn read(
 ) -> RawBatch {
     let line_ends = memchr_iter(b'\n', &bytes).count() as u64;
     let mut reading = Reading::new(layout, to_text(bytes), wanted, contents);
+    // Rows that are asked for by name were admitted: what cannot be decoded in a column that nobody compares is
+    // shown as it is, and does not take the row away.
+    reading.any_broken &= only.is_none();
     // Rows end where the text that was read ends; unescaped cells are appended after it.
     let end = reading.text.len();
     if let Some(rows) = only {
