@@ -164,7 +164,7 @@ impl OpenFile {
     /// A text file whose rows stand in `start..end`.
     pub(crate) fn of_text(text: Text, format: Format, layout: Layout, rows: (u64, u64)) -> Result<Self, Error> {
         let fail = |e: std::io::Error| text::broken(&text.name, &e);
-        let splits = text.split(rows.0, rows.1, SPLIT_BYTES, layout.grammar.quote()).map_err(fail)?;
+        let splits = text.split(rows.0, rows.1, SPLIT_BYTES, layout.grammar.quoting()).map_err(fail)?;
         let preamble_lines = text.lines_before(rows.0).map_err(fail)?;
         Ok(Self {
             name: text.name.clone(),
@@ -293,7 +293,7 @@ impl OpenFile {
     pub fn sample(&self, split: &Split, wanted: &[String], each: &mut dyn FnMut(&RawBatch)) -> Result<(), Error> {
         match (&self.content, split) {
             (Content::Text { text, layout }, Split::Bytes { start, end }) => {
-                let first = text.split(*start, (*start + (1 << 20)).min(*end), 1 << 20, layout.grammar.quote());
+                let first = text.split(*start, (*start + (1 << 20)).min(*end), 1 << 20, layout.grammar.quoting());
                 let first = first.map_err(|e| text::broken(&text.name, &e))?;
                 let range = first.first().copied().unwrap_or((*start, *start));
                 each(&text_rows(text, layout, range, wanted, false, None)?);

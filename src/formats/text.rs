@@ -89,14 +89,15 @@ impl Text {
         Ok(String::from_utf8_lossy(&bytes[..end]).trim_end_matches('\r').to_owned())
     }
 
-    /// Cuts `start..end` into ranges of about `size` bytes that end where `is_end` says a row ends.
-    pub fn split(&self, start: u64, end: u64, size: u64, quote: Option<u8>) -> io::Result<Vec<(u64, u64)>> {
+    /// Cuts `start..end` into ranges of about `size` bytes that end where a row ends. `quoting` is the quote inside
+    /// which a line end does not end a row, and the mark between cells.
+    pub fn split(&self, start: u64, end: u64, size: u64, quoting: Option<(u8, u8)>) -> io::Result<Vec<(u64, u64)>> {
         let mut splits = Vec::new();
         let mut at = start;
         // Whether the text before `at` leaves a quote open: never at a split's start.
         while at < end {
             let aim = at.saturating_add(size).min(end);
-            let cut = if aim == end { end } else { self.row_end(at, aim, end, quote)? };
+            let cut = if aim == end { end } else { self.row_end(at, aim, end, quoting)? };
             splits.push((at, cut));
             at = cut;
         }
@@ -104,27 +105,56 @@ impl Text {
     }
 
     /// The first row end at or after `aim`, given that a row begins at `from`.
-    fn row_end(&self, from: u64, aim: u64, end: u64, quote: Option<u8>) -> io::Result<u64> {
-        let mut open = match quote {
-            Some(quote) => {
-                let before = self.body.read(from, aim - from)?;
-                memchr_iter(quote, &before).count() % 2 == 1
+    fn row_end(&self, from: u64, aim: u64, end: u64, quoting: Option<(u8, u8)>) -> io::Result<u64> {
+        let mut ahead = 1 << 16;
+        loop {
+            let until = aim.saturating_add(ahead).min(end);
+            let begin = if quoting.is_some() { from } else { aim };
+            let bytes = self.body.read(begin, until - begin)?;
+            let least = usize::try_from(aim - begin).unwrap_or(usize::MAX);
+            if let Some(found) = first_row_end(&bytes, least, quoting) {
+                return Ok(begin + found as u64 + 1);
             }
-            None => false,
-        };
-        let mut at = aim;
-        while at < end {
-            let part = self.body.read(at, (end - at).min(1 << 20))?;
-            for (offset, &byte) in part.iter().enumerate() {
-                if Some(byte) == quote {
-                    open = !open;
-                } else if byte == b'\n' && !open {
-                    return Ok(at + offset as u64 + 1);
-                }
+            if until == end {
+                return Ok(end);
             }
-            at += part.len() as u64;
+            ahead *= 8;
         }
-        Ok(end)
+    }
+}
+
+/// The first line end at or after `least` that is outside of quotes, in bytes that begin with a row.
+///
+/// A quote opens a cell only where the cell begins, as it is read; elsewhere it is a character like any other.
+fn first_row_end(bytes: &[u8], least: usize, quoting: Option<(u8, u8)>) -> Option<usize> {
+    let Some((quote, delimiter)) = quoting else {
+        return memchr(b'\n', bytes.get(least..)?).map(|found| least + found);
+    };
+    let mut at = 0;
+    loop {
+        // Outside of quotes: a row may end before the next one opens.
+        let next = memchr(quote, &bytes[at..]).map(|found| at + found);
+        let from = at.max(least);
+        let until = next.unwrap_or(bytes.len());
+        if from < until
+            && let Some(found) = memchr(b'\n', &bytes[from..until])
+        {
+            return Some(from + found);
+        }
+        let opening = next?;
+        at = opening + 1;
+        if opening > 0 && bytes[opening - 1] != delimiter && bytes[opening - 1] != b'\n' {
+            continue;
+        }
+        loop {
+            let closing = at + memchr(quote, &bytes[at..])?;
+            at = closing + 1;
+            if bytes.get(at) != Some(&quote) {
+                break;
+            }
+            // Doubled: a quote within the cell.
+            at += 1;
+        }
     }
 }
 
@@ -343,4 +373,22 @@ pub fn ends_with_line_end(text: &Text) -> io::Result<bool> {
 pub fn broken(name: &str, why: &dyn std::fmt::Display) -> Error {
     let complaint = Complaint::new(format!("could not read {name}: {why}"));
     Error::InvalidInput(complaint.hint("fetch the file again; it may be cut or damaged"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_ends_at_a_line_end_outside_of_quotes_that_open_a_cell() {
+        let end = |text: &str, least: usize| first_row_end(text.as_bytes(), least, Some((b'"', b',')));
+        assert_eq!(end("a,b\nc,d\n", 0), Some(3));
+        assert_eq!(end("a,b\nc,d\n", 4), Some(7));
+        assert_eq!(end("a,\"b\nc\",d\ne\n", 0), Some(9));
+        assert_eq!(end("a,\"two\nlines, \"\"q\"\"\"\nb,c\n", 3), Some(20), "doubled quotes stay within the cell");
+        assert_eq!(end("a,5\" pipe\nb,\"x\ny\"\n", 10), Some(17), "a quote within a cell opens nothing");
+        assert_eq!(end("a,\"open\nb,c\n", 0), None);
+        assert_eq!(first_row_end(b"a,\"b\nc\"\n", 0, None), Some(4));
+        assert_eq!(first_row_end(b"a", 5, None), None);
+    }
 }
