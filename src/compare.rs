@@ -150,7 +150,7 @@ pub fn compare(store: &Store, question: &Question, memory: Memory, progress: &Pr
         .map(|(number, (book, open))| {
             let mapping = mapping(question, &roles, book, &open)?;
             let rules: Vec<TextRule> = roles.texts.iter().map(|(pair, _)| TextRule::column(pair.of(book))).collect();
-            let looked = Looked { principal: Principal::OrderAmount, columns: &rules, remembered: false };
+            let looked = Looked { principal: Principal::OrderAmount, columns: &rules, numbers: false };
             Ok(NightFile::new(number, book, open, &mapping, &looked, None))
         })
         .collect::<Result<Vec<_>, Error>>()?;

@@ -411,7 +411,11 @@ pub(crate) fn night_of<'p>(
             source.book,
             file.open.clone(),
             &mapping,
-            &Looked { principal: source.principal, columns: &rules, remembered: plan.carry.history_days > 0 },
+            &Looked {
+                principal: source.principal,
+                columns: &rules,
+                numbers: plan.carry.history_days > 0 || plan.look_alikes.is_some(),
+            },
             source.filter.clone(),
         );
         let of_ledger = source.book == Book::Ledger;
@@ -744,6 +748,17 @@ impl Made<'_, '_> {
         sheet.finish()
     }
 
+    /// Statement sources without a file for which records of tonight's ledger wait, expected or not.
+    fn awaited(&self) -> BTreeSet<String> {
+        let held = self.reconciled.outcomes.iter().filter_map(|outcome| match outcome {
+            Outcome::Rest { record, state: State::Held, .. } => Some(&self.reconciled.records[*record as usize]),
+            Outcome::Rest { .. } | Outcome::Match { .. } | Outcome::Difference(_) => None,
+        });
+        let of_tonight = held.filter(|record| record.origin == Origin::Tonight && record.book == Book::Ledger);
+        let sources = of_tonight.filter_map(|record| self.night.policy.accounts.get(record.account));
+        sources.map(|&source| self.plan.sources[usize::from(source)].name.clone()).collect()
+    }
+
     fn manifest(
         &self,
         run_id: &str,
@@ -755,13 +770,18 @@ impl Made<'_, '_> {
         let lacks = self.intake.findings.iter().filter(|finding| finding.code == Code::StatementMissing);
         let mut sources: Vec<String> =
             blocked.iter().cloned().chain(lacks.map(|finding| finding.source.clone())).collect();
+        sources.extend(self.awaited());
         sources.sort();
         sources.dedup();
         if !sources.is_empty() {
             incomplete.push(Incomplete { date: self.date, sources });
         }
         let mut withheld = chain.withheld.clone();
-        withheld.extend(summary.withheld.clone().map(|why| Withheld { date: self.date, why }));
+        let failed = summary.findings.iter().filter(|finding| finding.withholds());
+        let failed: BTreeSet<&str> = failed.map(|finding| finding.source.as_str()).collect();
+        let named = if failed.contains("") { BTreeSet::new() } else { failed };
+        let of_sources: Vec<String> = named.into_iter().map(str::to_owned).collect();
+        withheld.extend(summary.withheld.clone().map(|why| Withheld { date: self.date, why, sources: of_sources }));
         let inputs: Vec<serde_json::Value> = self
             .intake
             .inputs

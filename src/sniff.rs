@@ -101,7 +101,7 @@ struct Opened {
 }
 
 /// Nothing is compared with anything here.
-const LOOKED: Looked<'static> = Looked { principal: Principal::OrderAmount, columns: &[], remembered: false };
+const LOOKED: Looked<'static> = Looked { principal: Principal::OrderAmount, columns: &[], numbers: false };
 
 fn open(store: &Store, path: &Path) -> Result<Opened, Error> {
     let place = Place::Local(path.to_path_buf());

@@ -130,8 +130,8 @@ pub struct Looked<'l> {
     pub principal: Principal,
     /// Further columns that are compared.
     pub columns: &'l [TextRule],
-    /// Whether what agrees is remembered for the nights after.
-    pub remembered: bool,
+    /// Whether the provider's number is: by it what agrees is remembered, and look-alikes are told apart.
+    pub numbers: bool,
 }
 
 impl NightFile {
@@ -145,7 +145,7 @@ impl NightFile {
         compared: &Looked<'_>,
         filter: Option<Condition>,
     ) -> Self {
-        let Looked { principal, columns: compared_rules, remembered } = *compared;
+        let Looked { principal, columns: compared_rules, numbers } = *compared;
         // A filter may name any field.
         let everything = filter.is_some();
         let needs = Needs {
@@ -153,7 +153,7 @@ impl NightFile {
             fees: true,
             keys: true,
             // What agrees tonight is remembered by it: another number tomorrow is another payment.
-            provider_txn_id: remembered && book != Book::Ledger,
+            provider_txn_id: numbers && book != Book::Ledger,
             times: true,
             counterparty: true,
             balance: true,

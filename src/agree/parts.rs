@@ -19,7 +19,7 @@ use std::sync::{Mutex, PoisonError};
 use tieout_kernel::fingerprint::Fingerprint;
 
 use super::place_of;
-use crate::error::Error;
+use crate::error::{Complaint, Error};
 use crate::memory::Memory;
 
 /// Bytes of a fingerprint in memory.
@@ -192,14 +192,14 @@ impl Parts {
                 None => file.insert(tempfile::tempfile_in(folder)?).try_clone(),
             }
         };
-        handle().and_then(|file| act(&file)).map_err(|e| Error::Unavailable {
-            action: "spilling to",
-            uri: folder.display().to_string(),
-            cause: format!(
-                "{e}; fingerprints beyond {} of memory go there: name another folder with --spill-dir, or raise \
+        handle().and_then(|file| act(&file)).map_err(|e| {
+            let what = format!("spilling to {}: {e}", folder.display());
+            let hint = format!(
+                "fingerprints beyond {} of memory go there: name another folder with --spill-dir, or raise \
                  --memory-limit",
                 indicatif::HumanBytes(self.room)
-            ),
+            );
+            Error::Limit(Complaint::new(what).hint(hint))
         })
     }
 }

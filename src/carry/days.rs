@@ -24,6 +24,9 @@ pub struct Withheld {
     pub date: civil::Date,
     /// What failed.
     pub why: String,
+    /// The sources whose controls failed; none where it is not one source's.
+    #[serde(default)]
+    pub sources: Vec<String>,
 }
 
 /// What a run stands on.
@@ -117,7 +120,9 @@ pub fn chain(store: &Store, plan: &Plan, date: civil::Date, start_fresh: bool) -
     // The day before and as many as the history reaches.
     let reach = i64::from(plan.carry.history_days.max(1));
     links.retain(|link| days_between(link.date, date) <= reach || link.date == before);
-    let keep_open = i64::from(plan.carry.keep_open);
+    // A difference lasts for `keep_open` days from when it was first seen, which may be a while after the night that
+    // may explain it.
+    let keep_open = i64::from(plan.carry.keep_open) + i64::from(plan.longest_wait()) * 2 + HOLIDAYS;
     let Manifest { mut incomplete, mut withheld, .. } = manifest;
     incomplete.retain(|day| days_between(day.date, date) <= keep_open);
     withheld.retain(|day| days_between(day.date, date) <= keep_open);
@@ -130,6 +135,9 @@ pub fn verified(store: &Store, plan: &Plan, run: &Link) -> Result<Vec<Link>, Err
     stands(store, plan, &manifest.chain, run.date)?;
     Ok(manifest.chain)
 }
+
+/// Calendar days that holidays may add to a number of business days.
+const HOLIDAYS: i64 = 31;
 
 fn stands(store: &Store, plan: &Plan, chain: &[Link], date: civil::Date) -> Result<(), Error> {
     for link in chain {

@@ -243,6 +243,13 @@ impl Plan {
             .map(|(number, source)| (u16::try_from(number).expect("a job has few sources"), source))
     }
 
+    /// For how many business days a record of any source may wait.
+    #[must_use]
+    pub fn longest_wait(&self) -> u32 {
+        let horizons = self.sources.iter().flat_map(|source| &source.policy.horizons).map(|horizon| horizon.days());
+        horizons.max().unwrap_or(1).max(self.stuck_after) + 1
+    }
+
     /// What the kernel's rules ask of the job on one day.
     #[must_use]
     pub fn kernel_policy(&self, day: Day) -> Policy {

@@ -32,7 +32,7 @@ pub use register::Register;
 pub use target::{Call, Ids};
 
 use crate::agree::{Night, Residue};
-use crate::carry::days::{Chain, Incomplete};
+use crate::carry::days::Chain;
 use crate::carry::history::is_unnamed;
 use crate::error::Error;
 use crate::finding::Finding;
@@ -87,6 +87,11 @@ impl Wanted<'_, '_> {
                 return Vec::new();
             }
             let mut items = self.of_difference(id, difference);
+            if let Some(why) = self.doubt(difference) {
+                for item in items.iter_mut().filter(|item| item.verb.moves_money()) {
+                    (item.state, item.reason) = (State::Withheld, Some(why.clone()));
+                }
+            }
             if let Some(why) = self.distrust(difference) {
                 for item in &mut items {
                     (item.state, item.reason) = (State::Withheld, Some(why.clone()));
@@ -126,6 +131,18 @@ impl Wanted<'_, '_> {
         items
     }
 
+    /// Why no money may be moved for a difference by a program, if none may: payments under one number of the provider
+    /// may be two, or one that the provider listed wrongly at first. Refunds share the number of their payment.
+    fn doubt(&self, difference: &Difference) -> Option<String> {
+        let rows = || difference.statement.iter().chain(&difference.related).map(|&at| self.record(at));
+        let is_payment = |record: &&Record<'_>| record.book != Book::Ledger && record.kind == Kind::Payment;
+        let numbers = || rows().filter(is_payment).filter_map(|record| record.provider_txn_id);
+        let mut seen = BTreeSet::new();
+        let twice = numbers().find(|number| !seen.insert(*number))?;
+        let of = if is_unnamed(twice) { "one number".to_owned() } else { format!("the number {twice}") };
+        Some(format!("the provider lists {of} twice, which may be a correction of one payment: ask, then decide"))
+    }
+
     /// Why nothing may be done about a difference because of an earlier day, if nothing may.
     fn distrust(&self, difference: &Difference) -> Option<String> {
         let members = || difference.ledger.iter().chain(&difference.statement).copied();
@@ -134,27 +151,39 @@ impl Wanted<'_, '_> {
         if let Some(day) = nights.find_map(failed) {
             return Some(format!("{} of {}; run that day again", day.why, day.date));
         }
-        let unread = |day: &&Incomplete| members().any(|at| self.may_be_explained(self.record(at), day));
-        let day = self.chain.incomplete.iter().find(unread)?;
-        let sources = day.sources.join(", ");
-        Some(format!("what {} lacks ({sources}) may explain it; run that day again", day.date))
+        let may_explain = |date: civil::Date, sources: &[String]| {
+            members()
+                .map(|at| self.record(at))
+                .any(|record| self.is_near(record, date) && self.concerns(record, sources))
+        };
+        if let Some(day) = self.chain.incomplete.iter().find(|day| may_explain(day.date, &day.sources)) {
+            let sources = day.sources.join(", ");
+            return Some(format!("what {} lacks ({sources}) may explain it; run that day again", day.date));
+        }
+        let day = self.chain.withheld.iter().find(|day| may_explain(day.date, &day.sources))?;
+        let (why, date) = (&day.why, day.date);
+        Some(format!("{why} of {date}, whose files may explain it; run that day again"))
     }
 
-    /// Whether a file that a day lacked is the bill of the record's account or a ledger, and of a day on which its
-    /// partner, its reversal or its first copy may stand: at most one horizon away.
-    fn may_be_explained(&self, record: &Record<'_>, unread: &Incomplete) -> bool {
-        let bill = self.bill_of(record).map(usize::from);
-        let mut sources = self.plan.sources.iter().enumerate();
-        let concerned = sources.any(|(number, source)| {
-            (source.book == Book::Ledger || bill == Some(number)) && unread.sources.contains(&source.name)
-        });
-        if !concerned {
-            return false;
-        }
+    /// Whether a record's partner, its reversal or its first copy may stand in the files of a date: from its horizon
+    /// before the record's day to the night on which it is judged, the first after its horizon.
+    fn is_near(&self, record: &Record<'_>, date: civil::Date) -> bool {
         let day = record.business_date.unwrap_or_else(|| crate::job::day_of(self.date));
-        let lacking = crate::job::day_of(unread.date);
-        let away = self.plan.calendar.business_days_between(day.min(lacking), day.max(lacking));
-        away <= self.night.policy.source(record.source).horizon(record.kind).days()
+        let date = crate::job::day_of(date);
+        let away = self.plan.calendar.business_days_between(day.min(date), day.max(date));
+        let horizon = self.night.policy.source(record.source).horizon(record.kind).days();
+        let waits = if matches!(record.kind, Kind::Refund | Kind::Payout) { self.plan.stuck_after } else { 0 };
+        away <= horizon.max(waits) + 1
+    }
+
+    /// Whether one of some sources has the bill of the record's account, or is a ledger; none at all means any.
+    fn concerns(&self, record: &Record<'_>, sources: &[String]) -> bool {
+        let bill = self.bill_of(record).map(usize::from);
+        let mut all = self.plan.sources.iter().enumerate();
+        sources.is_empty()
+            || all.any(|(number, source)| {
+                (source.book == Book::Ledger || bill == Some(number)) && sources.contains(&source.name)
+            })
     }
 
     /// The source whose bill shows the record: its own, or that of its account.

@@ -22,8 +22,9 @@ pub struct Register {
 impl Register {
     /// Reads what is out before a run.
     ///
-    /// What the replaced commit of the same date says is later than what the day before says. Of findings of earlier
-    /// dates the day before alone knows: its run stands on theirs as they are now.
+    /// What the replaced commit of the same date issued and cancelled came after the day before. What it found open
+    /// and had not issued itself, the day before alone knows: it may have been run again since, and have cancelled it.
+    /// The same goes for findings of earlier dates.
     pub fn read(store: &Store, plan: &Plan, chain: &Chain, replaces: Option<&Link>) -> Result<Self, Error> {
         let mut register = Self::default();
         if let Some(before) = chain.before() {
@@ -34,7 +35,9 @@ impl Register {
         }
         if let Some(replaced) = replaces {
             for item in items(store, plan, replaced)? {
-                if !register.of_earlier_dates.contains_key(&item.key) {
+                let found_open =
+                    item.state == State::Open && item.first_issued != replaced.date && chain.before().is_some();
+                if !found_open && !register.of_earlier_dates.contains_key(&item.key) {
                     put(&mut register.out, item);
                 }
             }
