@@ -38,11 +38,20 @@ fn allowed() -> u64 {
     let of_group = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"]
         .iter()
         .find_map(|path| whole(path).trim().parse::<u64>().ok());
-    let of_machine = whole("/proc/meminfo").lines().find_map(|line| {
-        let kilobytes = line.strip_prefix("MemTotal:")?.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?;
-        kilobytes.checked_mul(1_024)
-    });
-    [of_group, of_machine].into_iter().flatten().min().unwrap_or(UNKNOWN)
+    [of_group, told_by("/proc/meminfo", "MemTotal:")].into_iter().flatten().min().unwrap_or(UNKNOWN)
+}
+
+/// The most memory that the process has had; zero where the system does not say.
+#[must_use]
+pub fn peak() -> u64 {
+    told_by("/proc/self/status", "VmHWM:").unwrap_or(0)
+}
+
+/// Bytes that a file of the kernel tells under a name, in kilobytes.
+fn told_by(path: &str, name: &str) -> Option<u64> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1_024)
 }
 
 /// A size as people write it: `4GiB`, `800MB`, `1073741824`.
@@ -95,5 +104,6 @@ mod tests {
             assert!(read(wrong).is_err(), "{wrong}");
         }
         assert!(Memory::of_machine().limit > LEAST);
+        assert!(peak() > 0);
     }
 }

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::memory;
+
 /// Who is told of it while it happens.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Shown {
@@ -135,7 +137,7 @@ impl Progress {
             processors: processor_time().saturating_sub(begun.processors),
             rows: self.rows.swap(0, Ordering::Relaxed),
             bytes: self.bytes.swap(0, Ordering::Relaxed),
-            peak_bytes: peak_memory(),
+            peak_bytes: memory::peak(),
         };
         if self.shown == Shown::Log && spent.wall >= WORTH_A_LINE {
             (self.log)(&spent.line());
@@ -203,12 +205,4 @@ fn processor_time() -> Duration {
     let fields = text.rsplit_once(')').map_or("", |(_, rest)| rest);
     let ticks: u64 = fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
     Duration::from_millis(ticks * 1_000 / TICKS)
-}
-
-/// The most memory that the process has had.
-fn peak_memory() -> u64 {
-    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kilobytes: Option<u64> = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
-    kilobytes.unwrap_or(0) * 1_024
 }

@@ -135,8 +135,17 @@ impl Link {
 
     /// The manifest.
     pub fn manifest<T: serde::de::DeserializeOwned>(&self, store: &Store, plan: &Plan) -> Result<T, Error> {
-        let bytes = checked(store, &self.folder(plan).join(MANIFEST), &self.manifest_sha256)?;
-        serde_json::from_slice(&bytes).map_err(|e| self.unreadable(plan, MANIFEST, format!("not a manifest: {e}")))
+        self.kept_manifest(store, plan)?.ok_or_else(|| self.unreadable(plan, MANIFEST, GONE.to_owned()))
+    }
+
+    /// The manifest; none where all of the run's results were removed since.
+    fn kept_manifest<T: serde::de::DeserializeOwned>(&self, store: &Store, plan: &Plan) -> Result<Option<T>, Error> {
+        let Some(bytes) = store.read(&self.folder(plan).join(MANIFEST))? else { return Ok(None) };
+        if sha256(&bytes) != self.manifest_sha256 {
+            return Err(self.unreadable(plan, MANIFEST, CHANGED.to_owned()));
+        }
+        let manifest = serde_json::from_slice(&bytes);
+        manifest.map(Some).map_err(|e| self.unreadable(plan, MANIFEST, format!("not a manifest: {e}")))
     }
 
     /// The names of the run's files.
@@ -147,15 +156,12 @@ impl Link {
 
     /// A file of the run; none where the run never had it, or where all of its results were removed since.
     pub fn find(&self, store: &Store, plan: &Plan, name: &str) -> Result<Option<Bytes>, Error> {
-        let place = self.folder(plan).join(MANIFEST);
-        let Some(bytes) = store.read(&place)? else { return Ok(None) };
-        if sha256(&bytes) != self.manifest_sha256 {
-            return Err(self.unreadable(plan, MANIFEST, CHANGED.to_owned()));
-        }
-        let manifest: Listing = serde_json::from_slice(&bytes)
-            .map_err(|e| self.unreadable(plan, MANIFEST, format!("not a manifest: {e}")))?;
-        let listed = manifest.outputs.iter().find(|output| output.name == name);
-        listed.map(|output| checked(store, &self.folder(plan).join(name), &output.sha256)).transpose()
+        let manifest: Option<Listing> = self.kept_manifest(store, plan)?;
+        let listed = manifest.and_then(|manifest| manifest.outputs.into_iter().find(|output| output.name == name));
+        let Some(listed) = listed else { return Ok(None) };
+        let wrong = |cause: &str| self.unreadable(plan, name, cause.to_owned());
+        let bytes = store.read(&self.folder(plan).join(name))?.ok_or_else(|| wrong(GONE))?;
+        if sha256(&bytes) == listed.sha256 { Ok(Some(bytes)) } else { Err(wrong(CHANGED)) }
     }
 
     /// A file that every run has.
@@ -192,20 +198,6 @@ struct Listed {
 const MANIFEST: &str = "manifest.json";
 const CHANGED: &str = "it is not what was committed";
 const GONE: &str = "it was committed and is gone";
-
-fn checked(store: &Store, place: &Place, hash: &str) -> Result<Bytes, Error> {
-    match store.read(place)? {
-        Some(bytes) if sha256(&bytes) == hash => Ok(bytes),
-        kept => Err(Error::Unavailable {
-            action: "reading",
-            uri: place.to_string(),
-            cause: match kept {
-                Some(_) => CHANGED.to_owned(),
-                None => GONE.to_owned(),
-            },
-        }),
-    }
-}
 
 fn is_commit(name: &str) -> bool {
     let digits = name.strip_suffix(".json").unwrap_or_default();

@@ -7,13 +7,13 @@ use tieout_kernel::currency::Currency;
 use tieout_kernel::money::Minor;
 use tieout_kernel::proof::Broken;
 use tieout_kernel::record::{Across, Book, Direction, Instant, Kind, Notes, Origin, Record, Status};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::{Agreed, Night, place_of, row_of, split_of};
 use crate::carry::Carried;
 use crate::error::{Complaint, Error};
 use crate::normalise::Columns;
 use crate::progress::Progress;
-use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// A slice of a chunk's text; absent when it starts after it ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

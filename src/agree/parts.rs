@@ -101,8 +101,8 @@ impl Parts {
     }
 
     /// Bytes that were written to disk.
-    #[must_use]
-    pub fn spilled_bytes(&self) -> u64 {
+    #[cfg(test)]
+    fn spilled_bytes(&self) -> u64 {
         self.written.load(Ordering::Relaxed)
     }
 

@@ -122,10 +122,10 @@ pub fn chain(store: &Store, plan: &Plan, date: civil::Date, start_fresh: bool) -
     links.retain(|link| days_between(link.date, date) <= reach || link.date == before);
     // A difference lasts for `keep_open` days from when it was first seen, which may be a while after the night that
     // may explain it.
-    let keep_open = i64::from(plan.carry.keep_open) + i64::from(plan.longest_wait()) * 2 + HOLIDAYS;
+    let lasts = i64::from(plan.carry.keep_open) + i64::from(plan.longest_wait()) * 2 + HOLIDAYS;
     let Manifest { mut incomplete, mut withheld, .. } = manifest;
-    incomplete.retain(|day| days_between(day.date, date) <= keep_open);
-    withheld.retain(|day| days_between(day.date, date) <= keep_open);
+    incomplete.retain(|day| days_between(day.date, date) <= lasts);
+    withheld.retain(|day| days_between(day.date, date) <= lasts);
     Ok(Chain { links, incomplete, withheld })
 }
 

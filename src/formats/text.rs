@@ -94,7 +94,7 @@ impl Text {
     pub fn split(&self, start: u64, end: u64, size: u64, quoting: Option<(u8, u8)>) -> io::Result<Vec<(u64, u64)>> {
         let mut splits = Vec::new();
         let mut at = start;
-        // Whether the text before `at` leaves a quote open: never at a split's start.
+        // No quote is open at a split's start.
         while at < end {
             let aim = at.saturating_add(size).min(end);
             let cut = if aim == end { end } else { self.row_end(at, aim, end, quoting)? };

@@ -36,7 +36,7 @@ use crate::carry::days::Chain;
 use crate::carry::history::is_unnamed;
 use crate::error::Error;
 use crate::finding::Finding;
-use crate::job::Plan;
+use crate::job::{Plan, day_of};
 use crate::normalise::decimal_text;
 use crate::reconcile::Reconciled;
 use crate::report::schema::WORKLIST;
@@ -147,7 +147,7 @@ impl Wanted<'_, '_> {
     fn distrust(&self, difference: &Difference) -> Option<String> {
         let members = || difference.ledger.iter().chain(&difference.statement).copied();
         let mut nights = members().filter_map(|at| self.residue.carried(at as usize).map(|carried| carried.night));
-        let failed = |night: Day| self.chain.withheld.iter().find(|day| crate::job::day_of(day.date) == night);
+        let failed = |night: Day| self.chain.withheld.iter().find(|day| day_of(day.date) == night);
         if let Some(day) = nights.find_map(failed) {
             return Some(format!("{} of {}; run that day again", day.why, day.date));
         }
@@ -168,8 +168,8 @@ impl Wanted<'_, '_> {
     /// Whether a record's partner, its reversal or its first copy may stand in the files of a date: from its horizon
     /// before the record's day to the night on which it is judged, the first after its horizon.
     fn is_near(&self, record: &Record<'_>, date: civil::Date) -> bool {
-        let day = record.business_date.unwrap_or_else(|| crate::job::day_of(self.date));
-        let date = crate::job::day_of(date);
+        let day = record.business_date.unwrap_or_else(|| day_of(self.date));
+        let date = day_of(date);
         let away = self.plan.calendar.business_days_between(day.min(date), day.max(date));
         let horizon = self.night.policy.source(record.source).horizon(record.kind).days();
         let waits = if matches!(record.kind, Kind::Refund | Kind::Payout) { self.plan.stuck_after } else { 0 };
@@ -406,7 +406,7 @@ impl Wanted<'_, '_> {
 
     /// The day on which the difference leaves the list.
     fn expires_on(&self, first_seen: Option<Day>) -> civil::Date {
-        let today = crate::job::day_of(self.date);
+        let today = day_of(self.date);
         let open_for = first_seen.map_or(0, |first| i64::from(today.0) - i64::from(first.0));
         days_after(self.date, i64::from(self.plan.carry.keep_open) - open_for)
     }
