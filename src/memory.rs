@@ -1,7 +1,9 @@
 //! How much memory a run may use, and where it goes on when that is used up.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
+
+use crate::error::{Complaint, Error};
 
 /// What a run may use.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -10,6 +12,10 @@ pub struct Memory {
     pub limit: u64,
     /// Bytes of fingerprints, before they go to disk.
     pub fingerprints: u64,
+    /// Bytes of what the scan keeps of a statement's records, before it goes to disk.
+    pub rows: u64,
+    /// Bytes of a file in the making, before it goes to disk.
+    pub output: u64,
     /// A folder on a local disk for what does not fit.
     pub spill_dir: PathBuf,
 }
@@ -22,10 +28,20 @@ impl Memory {
         Self::of(allowed() / 4 * 3, std::env::temp_dir())
     }
 
-    /// So many bytes, of which half are for fingerprints: what else a run keeps while it reads takes the other.
+    /// So many bytes, of which half are for fingerprints and an eighth for what is kept of rows: what else a run
+    /// has while it reads takes the other.
     #[must_use]
     pub const fn of(limit: u64, spill_dir: PathBuf) -> Self {
-        Self { limit, fingerprints: limit / 2, spill_dir }
+        Self { limit, fingerprints: limit / 2, rows: limit / 8, output: limit / 64, spill_dir }
+    }
+
+    /// What is wrong with the folder for what does not fit.
+    #[must_use]
+    pub fn cannot_spill(folder: &Path, cause: &dyn std::fmt::Display) -> Error {
+        let what = format!("spilling to {}: {cause}", folder.display());
+        let hint = "what memory should not hold goes there: name another folder with --spill-dir, or raise \
+                    --memory-limit";
+        Error::Limit(Complaint::new(what).hint(hint))
     }
 }
 

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Complaint, Error};
 use crate::job::Plan;
 use crate::report::{Table, TableSpec};
-use crate::store::{Created, Place, Store, sha256};
+use crate::store::{Body, Created, Place, Store, hash, sha256};
 
 /// A file of a run.
 #[derive(Clone, Debug)]
@@ -28,7 +28,7 @@ pub struct Output {
     /// Its name within the run.
     pub name: String,
     /// Its bytes.
-    pub bytes: Bytes,
+    pub body: Body,
     /// Rows, for tables.
     pub rows: Option<u64>,
     /// Whether people get a copy under `current/`.
@@ -155,25 +155,26 @@ impl Link {
     }
 
     /// A file of the run; none where the run never had it, or where all of its results were removed since.
-    pub fn find(&self, store: &Store, plan: &Plan, name: &str) -> Result<Option<Bytes>, Error> {
+    pub fn find(&self, store: &Store, plan: &Plan, name: &str) -> Result<Option<Body>, Error> {
         let manifest: Option<Listing> = self.kept_manifest(store, plan)?;
         let listed = manifest.and_then(|manifest| manifest.outputs.into_iter().find(|output| output.name == name));
         let Some(listed) = listed else { return Ok(None) };
         let wrong = |cause: &str| self.unreadable(plan, name, cause.to_owned());
-        let bytes = store.read(&self.folder(plan).join(name))?.ok_or_else(|| wrong(GONE))?;
-        if sha256(&bytes) == listed.sha256 { Ok(Some(bytes)) } else { Err(wrong(CHANGED)) }
+        let body = store.read_body(&self.folder(plan).join(name))?.ok_or_else(|| wrong(GONE))?;
+        let sha256 = hash(&body).map_err(|e| wrong(&e.to_string()))?;
+        if sha256 == listed.sha256 { Ok(Some(body)) } else { Err(wrong(CHANGED)) }
     }
 
     /// A file that every run has.
-    pub fn read(&self, store: &Store, plan: &Plan, name: &str) -> Result<Bytes, Error> {
+    pub fn read(&self, store: &Store, plan: &Plan, name: &str) -> Result<Body, Error> {
         self.find(store, plan, name)?.ok_or_else(|| self.unreadable(plan, name, GONE.to_owned()))
     }
 
     /// A table that every run has.
     pub fn table(&self, store: &Store, plan: &Plan, spec: TableSpec) -> Result<Table, Error> {
         let name = spec.parquet_name();
-        let bytes = self.read(store, plan, &name)?;
-        Table::read(spec, bytes).map_err(|cause| self.unreadable(plan, &name, cause))
+        let body = self.read(store, plan, &name)?;
+        Table::read(spec, body).map_err(|cause| self.unreadable(plan, &name, cause))
     }
 
     /// What is wrong with a file of the run, as an error.
@@ -240,8 +241,8 @@ pub fn publish(
     let before = run.replaces;
     write_all(store, &folder, outputs)?;
     let previous = before.map(|(_, hash)| hash.clone());
-    let manifest = finished_manifest(manifest, outputs);
-    write_checked(store, &folder.join(MANIFEST), &manifest)?;
+    let manifest = finished_manifest(manifest, outputs)?;
+    write_checked(store, &folder.join(MANIFEST), &manifest.clone().into())?;
 
     let number = before.map_or(0, |(commit, _)| commit.number) + 1;
     let commit = Commit {
@@ -271,20 +272,20 @@ pub fn publish(
     Ok(Published::New { folder, number, copies_failed })
 }
 
-fn finished_manifest(mut manifest: serde_json::Map<String, serde_json::Value>, outputs: &[Output]) -> Bytes {
-    let listed: Vec<serde_json::Value> = outputs
-        .par_iter()
-        .map(|output| {
-            serde_json::json!({
-                "name": output.name,
-                "size": output.bytes.len(),
-                "sha256": sha256(&output.bytes),
-                "rows": output.rows,
-            })
-        })
-        .collect();
+fn finished_manifest(
+    mut manifest: serde_json::Map<String, serde_json::Value>,
+    outputs: &[Output],
+) -> Result<Bytes, Error> {
+    let listed = outputs.par_iter().map(|output| {
+        let sha256 = hash(&output.body).map_err(|e| {
+            Error::Limit(Complaint::new(format!("{} could not be read again from the local disk: {e}", output.name)))
+        })?;
+        let (name, size) = (&output.name, output.body.len());
+        Ok(serde_json::json!({"name": name, "size": size, "sha256": sha256, "rows": output.rows}))
+    });
+    let listed: Vec<serde_json::Value> = listed.collect::<Result<_, Error>>()?;
     manifest.insert("outputs".to_owned(), listed.into());
-    pretty(&manifest).into()
+    Ok(pretty(&manifest).into())
 }
 
 fn pretty(value: &impl Serialize) -> Vec<u8> {
@@ -299,12 +300,12 @@ const WRITERS: usize = 8;
 /// Writes all files of a run, the largest first. When one fails the first failure in the order of the files is told.
 fn write_all(store: &Store, folder: &Place, outputs: &[Output]) -> Result<(), Error> {
     let mut order: Vec<&Output> = outputs.iter().collect();
-    order.sort_by_key(|output| std::cmp::Reverse(output.bytes.len()));
+    order.sort_by_key(|output| std::cmp::Reverse(output.body.len()));
     let next = AtomicUsize::new(0);
     let write = || {
         let mut failed = Vec::new();
         while let Some(output) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if let Err(e) = write_checked(store, &folder.join(&output.name), &output.bytes) {
+            if let Err(e) = write_checked(store, &folder.join(&output.name), &output.body) {
                 failed.push((output.name.as_str(), e));
                 break;
             }
@@ -320,21 +321,17 @@ fn write_all(store: &Store, folder: &Place, outputs: &[Output]) -> Result<(), Er
 }
 
 /// Writes a file and makes sure that what the store keeps is what was written.
-fn write_checked(store: &Store, place: &Place, bytes: &Bytes) -> Result<(), Error> {
-    store.write(place, bytes.clone())?;
-    match store.read(place)? {
-        Some(kept) if kept == *bytes => Ok(()),
-        kept => Err(Error::Unavailable {
-            action: "reading back",
-            uri: place.to_string(),
-            cause: format!("{} bytes were written and {} came back", bytes.len(), kept.map_or(0, |kept| kept.len())),
-        }),
+fn write_checked(store: &Store, place: &Place, body: &Body) -> Result<(), Error> {
+    store.write(place, body)?;
+    match store.differs(place, body)? {
+        None => Ok(()),
+        Some(cause) => Err(Error::Unavailable { action: "reading back", uri: place.to_string(), cause }),
     }
 }
 
 fn copy_for_people(store: &Store, folder: &Place, outputs: &[Output]) -> Result<(), Error> {
     for output in outputs.iter().filter(|output| output.for_people) {
-        store.write(&folder.join(&output.name), output.bytes.clone())?;
+        store.write(&folder.join(&output.name), &output.body)?;
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
 use jiff::civil;
 use rayon::prelude::*;
 use tieout_kernel::calendar::Day;
@@ -28,15 +29,16 @@ use crate::normalise::decimal_text;
 use crate::progress::Progress;
 use crate::publish::{self, Commit, Link, Output, Published};
 use crate::reconcile::{self, Reconciled};
+use crate::report::evidence::Lines;
 use crate::report::schema::{
     DIFFERENCES_FOR_PEOPLE, INPUTS, MATCHES, OPEN_ITEMS_FOR_PEOPLE, SETTLEMENTS_FOR_PEOPLE, SUMMARY_FOR_PEOPLE,
     WORKLIST_FOR_PEOPLE,
 };
 use crate::report::summary::{self, Parts, Summary};
-use crate::report::tables::{self, Lines, Tables};
-use crate::report::{Sheet, Table};
+use crate::report::tables::{self, Tables};
+use crate::report::{Sheet, Table, Written};
 use crate::settle::{self, Booked};
-use crate::store::{self, Store, sha256};
+use crate::store::{self, Body, Store, sha256};
 use crate::verify;
 use crate::weigh::{self, RateFile};
 use crate::worklist::{self, Item, Register};
@@ -176,7 +178,7 @@ pub fn run(
         store.still_the_same(&input.pinned)?;
     }
     // What is written is read back and must be these bytes.
-    verify::check(&outputs.iter().map(|output| (output.name.clone(), output.bytes.clone())).collect())?;
+    verify::check(&outputs.iter().map(|output| (output.name.clone(), output.body.clone())).collect())?;
     let exit_code = exit_code(plan, &summary, &blocked);
     if options.dry_run {
         return Ok(Finished { summary, published: None, exit_code });
@@ -588,6 +590,10 @@ enum Task<'t> {
     ForPeople(&'t Table, &'t [&'t str]),
     /// The worklist's lines.
     Items,
+    /// The evidence of what matched.
+    Matches(&'t Tables<'t, 't>, &'t Lines),
+    /// The same where none is wanted.
+    NoMatches,
     /// The history.
     History(&'t Lines),
 }
@@ -613,11 +619,10 @@ impl Made<'_, '_> {
         let evidence = self.plan.evidence == Evidence::References;
         let lines =
             if remembers || evidence { Lines::of(self.night, self.scan, self.agreed)? } else { Lines::default() };
-        let matches = if evidence { tables.matches(self.agreed, &lines)? } else { Sheet::new(MATCHES).finish()? };
         let (rejects, findings, inputs) =
             (tables.rejects()?, tables::findings(findings, &self.plan.job, self.date)?, self.inputs()?);
         // The longest tasks first.
-        let mut tasks = vec![Task::Csv(&matches), Task::Parquet(&matches)];
+        let mut tasks = vec![if evidence { Task::Matches(&tables, &lines) } else { Task::NoMatches }];
         tasks.extend(remembers.then_some(Task::History(&lines)));
         let people: [(&Table, &[&str]); 5] = [
             (self.worklist, &WORKLIST_FOR_PEOPLE),
@@ -633,11 +638,12 @@ impl Made<'_, '_> {
         {
             tasks.extend([Task::Csv(table), Task::Parquet(table)]);
         }
-        let done: Vec<Vec<Output>> = tasks.par_iter().with_max_len(1).map(|task| self.done(task)).collect();
+        let done = tasks.par_iter().with_max_len(1).map(|task| self.done(task));
+        let done: Vec<Vec<Output>> = done.collect::<Result<_, Error>>()?;
         let mut outputs: Vec<Output> = done.into_iter().flatten().collect();
         let mut text = serde_json::to_vec_pretty(summary).expect("a summary is plain values");
         text.push(b'\n');
-        outputs.push(Output { name: Summary::FILE.to_owned(), bytes: text.into(), rows: None, for_people: true });
+        outputs.push(Output { name: Summary::FILE.to_owned(), body: text.into(), rows: None, for_people: true });
         outputs.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(outputs)
     }
@@ -654,15 +660,13 @@ impl Made<'_, '_> {
     }
 
     /// Makes the files of a task.
-    fn done(&self, task: &Task<'_>) -> Vec<Output> {
+    fn done(&self, task: &Task<'_>) -> Result<Vec<Output>, Error> {
         let chinese = self.plan.language == Language::Chinese;
-        let form = |table: &Table, form: &str, bytes| Output {
-            name: format!("{}.{form}", table.spec.name),
-            bytes,
-            rows: Some(table.rows),
-            for_people: false,
+        let output = |name: String, body: Body, rows: u64| Output { name, body, rows: Some(rows), for_people: false };
+        let form = |table: &Table, form: &str, bytes: Bytes| {
+            output(format!("{}.{form}", table.spec.name), bytes.into(), table.rows)
         };
-        match task {
+        Ok(match task {
             Task::Csv(table) => vec![form(table, "csv", table.csv())],
             Task::Parquet(table) => vec![form(table, "parquet", table.parquet())],
             Task::ForPeople(table, columns) => {
@@ -670,6 +674,15 @@ impl Made<'_, '_> {
                 vec![Output { for_people: true, ..form(table, "people.csv", bytes) }]
             }
             Task::Items => lines_of_items(self.items),
+            Task::Matches(tables, lines) => {
+                let Written { csv, parquet, rows } = tables.matches(self.agreed, lines)?;
+                let name = |form: &str| format!("{}.{form}", MATCHES.name);
+                vec![output(name("csv"), csv, rows), output(name("parquet"), parquet, rows)]
+            }
+            Task::NoMatches => {
+                let none = Sheet::new(MATCHES).finish()?;
+                vec![form(&none, "csv", none.csv()), form(&none, "parquet", none.parquet())]
+            }
             Task::History(lines) => {
                 let ended = history::Ended {
                     night: self.night,
@@ -679,10 +692,10 @@ impl Made<'_, '_> {
                     reconciled: self.reconciled,
                     lines,
                 };
-                let name = history::FILE.to_owned();
-                vec![Output { name, bytes: ended.written(), rows: None, for_people: false }]
+                let body = ended.written(&self.night.memory)?;
+                vec![Output { name: history::FILE.to_owned(), body, rows: None, for_people: false }]
             }
-        }
+        })
     }
 
     /// Every input with what it holds.
@@ -846,7 +859,7 @@ fn lines_of_items(items: &[Item]) -> Vec<Output> {
     }
     let output = |(name, (text, count)): (String, (String, u64))| Output {
         name,
-        bytes: text.into_bytes().into(),
+        body: text.into_bytes().into(),
         rows: Some(count),
         for_people: false,
     };

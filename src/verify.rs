@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use tieout_kernel::proof::Broken;
 
@@ -14,9 +13,10 @@ use crate::carry::roll::{Count, Section};
 use crate::report::schema::{DIFFERENCES, FINDINGS, OPEN_ITEMS, SETTLEMENTS, WORKLIST};
 use crate::report::summary::Summary;
 use crate::report::{Cells, Table, TableSpec};
+use crate::store::Body;
 
 /// The files of a run by name.
-pub type Files = BTreeMap<String, Bytes>;
+pub type Files = BTreeMap<String, Body>;
 
 fn broken<T>(what: impl Into<String>) -> Result<T, Broken> {
     Err(Broken(what.into()))
@@ -28,8 +28,9 @@ fn broken<T>(what: impl Into<String>) -> Result<T, Broken> {
 /// The first thing that does not hold.
 pub fn check(files: &Files) -> Result<(), Broken> {
     let summary = files.get(Summary::FILE).ok_or_else(|| Broken("there is no summary".to_owned()))?;
+    let summary = summary.whole().map_err(|e| Broken(format!("the summary cannot be read: {e}")))?;
     let summary: Summary =
-        serde_json::from_slice(summary).map_err(|e| Broken(format!("the summary cannot be read: {e}")))?;
+        serde_json::from_slice(&summary).map_err(|e| Broken(format!("the summary cannot be read: {e}")))?;
     let differences = table(files, DIFFERENCES)?;
     let open_items = table(files, OPEN_ITEMS)?;
     tie_outs(&summary)?;
@@ -44,7 +45,7 @@ pub fn check(files: &Files) -> Result<(), Broken> {
 ///
 /// # Errors
 /// The first item that is not there, or that nobody asked for.
-pub fn check_carried(today: &Files, worklist_before: &Bytes) -> Result<(), Broken> {
+pub fn check_carried(today: &Files, worklist_before: &Body) -> Result<(), Broken> {
     let before = Table::read(WORKLIST, worklist_before.clone()).map_err(|e| Broken(format!("the day before: {e}")))?;
     let before: BTreeSet<String> = before.cells().filter(is_out).filter_map(|cells| of_finding(&cells)).collect();
     let today = table(today, WORKLIST)?;
@@ -72,8 +73,8 @@ fn of_finding(cells: &Cells<'_>) -> Option<String> {
 
 fn table(files: &Files, spec: TableSpec) -> Result<Table, Broken> {
     let name = spec.parquet_name();
-    let bytes = files.get(&name).ok_or_else(|| Broken(format!("there is no {name}")))?;
-    Table::read(spec, bytes.clone()).map_err(|e| Broken(format!("{name}: {e}")))
+    let body = files.get(&name).ok_or_else(|| Broken(format!("there is no {name}")))?;
+    Table::read(spec, body.clone()).map_err(|e| Broken(format!("{name}: {e}")))
 }
 
 /// Statement less ledger is what is listed, and nothing is left.
@@ -271,8 +272,8 @@ fn about_finding(cells: &Cells<'_>, item: &str, finding: &str, found: &BTreeMap<
 
 /// As many rows of evidence as the summary counts matches, where evidence is kept.
 fn evidence(files: &Files, summary: &Summary) -> Result<(), Broken> {
-    let Some(bytes) = files.get("matches.parquet") else { return broken("there is no matches.parquet") };
-    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes.clone());
+    let Some(body) = files.get("matches.parquet") else { return broken("there is no matches.parquet") };
+    let reader = ParquetRecordBatchReaderBuilder::try_new(body.clone());
     let rows = reader.map_err(|e| Broken(format!("matches.parquet: {e}")))?.metadata().file_metadata().num_rows();
     if rows != 0 && i128::from(rows) != i128::from(summary.matched) {
         return broken(format!("{rows} matches are listed and the summary counts {}", summary.matched));

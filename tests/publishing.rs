@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::support::{Published, Workspace, output, run_job, stderr, tieout};
+use crate::support::{Published, Workspace, output, run_job, stderr, stdout, tieout};
 
 const DATE: &str = "2026-11-18";
 
@@ -114,7 +114,7 @@ fn the_same_run_again_publishes_nothing_new() {
     let again = output(&["run", workspace.job("shop").to_str().unwrap(), "--date", DATE]);
     assert_eq!(again.status.code(), Some(0));
     assert!(stderr(&again).contains("already published"), "{}", stderr(&again));
-    assert!(crate::support::stdout(&again).ends_with("97 matched, 33 differences\n"), "the page is shown again");
+    assert!(stdout(&again).ends_with("97 matched, 33 differences\n"), "the page is shown again");
     assert_eq!(commits(&workspace), first);
     assert_eq!(workspace.published("shop", DATE).files(), files);
     // From nothing again: the same bytes.
@@ -223,4 +223,91 @@ fn the_exit_code_tells_that_people_are_needed() {
     assert_eq!(run_job(&job, DATE), 10);
     // The same result once more needs nobody new.
     assert_eq!(run_job(&job, DATE), 0);
+}
+
+/// A job on two books of text files.
+const TWO_BOOKS: &str = r#"
+job = "books"
+base_currency = "CNY"
+output = "out"
+alert_tier = "never"
+
+[carry]
+history_days = 7
+
+[[source]]
+name = "orders"
+book = "ledger"
+format = "delimited"
+place = "in/{date}/ledger.csv"
+zone = "UTC"
+unit = "minor"
+sign = "signed"
+
+[source.columns]
+order_no = "order_no"
+provider_txn_id = "txn"
+kind = { always = "PAYMENT" }
+amount = "amount"
+currency = { always = "CNY" }
+status = { always = "SUCCESS" }
+account = { always = "A" }
+occurred_at = "at"
+
+[[source]]
+name = "bills"
+book = "statement"
+format = "delimited"
+account = ["A"]
+place = "in/{date}/statement.csv"
+zone = "UTC"
+unit = "minor"
+sign = "signed"
+
+[source.columns]
+order_no = "order_no"
+provider_txn_id = "txn"
+kind = { always = "PAYMENT" }
+amount = "amount"
+currency = { always = "CNY" }
+status = { always = "SUCCESS" }
+account = { always = "A" }
+occurred_at = "at"
+"#;
+
+/// So many orders of a night; of a thousand the ledger has one with another amount. Each night begins with some
+/// numbers of the night before.
+fn book(date: &str, first: u32, count: u32, wrong: bool) -> String {
+    let row = |number: u32| {
+        let amount = 100 + number % 9_000 + u32::from(wrong && number % 1_000 == 7);
+        format!("O{number},T{number},{amount},{date}T{:02}:{:02}:00Z\n", number % 24, number % 60)
+    };
+    format!("order_no,txn,amount,at\n{}", (first..first + count).map(row).collect::<String>())
+}
+
+#[test]
+fn what_goes_to_disk_changes_nothing() {
+    const ROWS: u32 = 250_000;
+    let nights = [("2026-11-19", 0), ("2026-11-20", ROWS - 50)];
+    let published = |more: &[&str]| {
+        let workspace = Workspace::new();
+        let job = workspace.write("books.toml", TWO_BOOKS);
+        for (at, (date, first)) in nights.into_iter().enumerate() {
+            workspace.write(&format!("in/{date}/ledger.csv"), book(date, first, ROWS, true));
+            workspace.write(&format!("in/{date}/statement.csv"), book(date, first, ROWS, false));
+            let fresh: &[&str] = if at == 0 { &["--start-fresh"] } else { &[] };
+            let ran = output(&[&["run", job.to_str().unwrap(), "--date", date], fresh, more].concat());
+            assert_eq!(ran.status.code(), Some(0), "{}{}", stdout(&ran), stderr(&ran));
+        }
+        nights.map(|(date, _)| workspace.published("books", date).files())
+    };
+    // Rows, fingerprints and tables come to more than this.
+    let spilled = published(&["--memory-limit", "64MiB"]);
+    let held = published(&["--memory-limit", "8GiB"]);
+    assert!(held[0]["matches.csv"].len() > 16 << 20 && held[0]["history.parquet"].len() > 8 << 20);
+    for (spilled, held) in spilled.iter().zip(&held) {
+        assert_eq!(spilled.keys().collect::<Vec<_>>(), held.keys().collect::<Vec<_>>());
+        held.keys().for_each(|name| assert!(spilled[name] == held[name], "{name} differs"));
+    }
+    assert!(held[1]["differences.csv"].len() > 10_000);
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
 use serde_json::Value;
 use tieout::error::Error;
 use tieout::report::schema::{DIFFERENCES, FINDINGS, OPEN_ITEMS, SETTLEMENTS, WORKLIST};
@@ -33,13 +32,13 @@ fn changed(files: &mut Files, spec: TableSpec, change: impl FnOnce(&mut Vec<BTre
         spec.columns.iter().for_each(|column| sheet.json(&row[column.name]));
         sheet.end_row();
     }
-    files.insert(name, sheet.finish().unwrap().parquet());
+    files.insert(name, sheet.finish().unwrap().parquet().into());
 }
 
 fn summary(files: &mut Files, change: impl FnOnce(&mut Value)) {
-    let mut summary: Value = serde_json::from_slice(&files["summary.json"]).unwrap();
+    let mut summary: Value = serde_json::from_slice(&files["summary.json"].whole().unwrap()).unwrap();
     change(&mut summary);
-    files.insert("summary.json".to_owned(), Bytes::from(serde_json::to_vec(&summary).unwrap()));
+    files.insert("summary.json".to_owned(), serde_json::to_vec(&summary).unwrap().into());
 }
 
 fn more(value: &mut Value, by: i64) {

@@ -12,6 +12,7 @@
 
 mod fetch;
 mod parts;
+mod rows;
 mod scan;
 mod totals;
 
@@ -27,8 +28,9 @@ use tieout_kernel::policy::Policy;
 use tieout_kernel::record::{Book, Kind, Origin, Status};
 
 pub use fetch::{Residue, Stored, fetch};
+pub use rows::{RowReader, Rows, StatementRow};
 pub(crate) use scan::aside;
-pub use scan::{Return, Scan, ScanFile, SplitRows, StatementRow, scan};
+pub use scan::{Return, Scan, ScanFile, scan};
 pub use totals::{Tag, Total, Totals};
 
 use crate::carry::Carried;
@@ -299,7 +301,7 @@ pub fn settle_agreement(night: &Night<'_>, scan: &mut Scan, earlier: Earlier<'_>
     }
     if night.wanted.across {
         know_earlier_orders(night, earlier, &mut agreed);
-        look_across(night, scan, earlier, &payments, &mut agreed);
+        look_across(night, scan, earlier, payments, &mut agreed)?;
     }
     agreed.matches.par_sort_unstable_by_key(|&(_, statement)| statement);
     agreed.residue.par_sort_unstable();
@@ -388,9 +390,11 @@ fn look_across(
     night: &Night<'_>,
     scan: &mut Scan,
     earlier: Earlier<'_>,
-    payments: &[(u128, u64)],
+    mut payments: Vec<(u128, u64)>,
     agreed: &mut Agreed,
-) {
+) -> Result<(), Error> {
+    // In the order in which rows are kept.
+    payments.sort_unstable_by_key(|&(_, place)| place);
     if let Some(window) = night.wanted.look_alikes {
         let sightings: Vec<Sighting> = std::mem::take(&mut scan.sightings);
         agreed.marks = look_alikes(sightings, window).into_iter().map(|mark| (mark.place, mark)).collect();
@@ -400,7 +404,7 @@ fn look_across(
         agreed.orders = returns.iter().map(|one| (one.place, one.order)).collect();
     }
     let mut concerned: BTreeSet<u64> = agreed.marks.keys().copied().collect();
-    agreed.suspects = suspects(night, scan, earlier, &returns, payments, &agreed.life);
+    agreed.suspects = suspects(night, scan, earlier, &returns, &payments, &agreed.life)?;
     let is_suspect = |order: &u128| agreed.suspects.binary_search(order).is_ok();
     concerned.extend(returns.iter().filter(|one| is_suspect(&one.order)).map(|one| one.place));
     concerned.extend(payments.iter().filter(|(order, _)| is_suspect(order)).map(|&(_, place)| place));
@@ -429,7 +433,7 @@ fn look_across(
     }
 
     if concerned.is_empty() {
-        return;
+        return Ok(());
     }
     let mut pulled = Vec::new();
     agreed.matches.retain(|&(ledger, statement)| {
@@ -441,6 +445,7 @@ fn look_across(
     });
     agreed.matched -= pulled.len() as u64 / 2;
     agreed.residue.extend(pulled);
+    Ok(())
 }
 
 /// Orders on which more went back than the smallest payment brought in, or any that was reversed.
@@ -452,14 +457,15 @@ fn suspects(
     returns: &[Return],
     payments: &[(u128, u64)],
     life: &BTreeMap<(u128, Currency), Before>,
-) -> Vec<u128> {
+) -> Result<Vec<u128>, Error> {
     let mut captured: BTreeMap<(u128, Currency), Sum> = BTreeMap::new();
     let mut capture = |order: u128, currency: Currency, amount: Sum| {
         captured.entry((order, currency)).and_modify(|least| *least = (*least).min(amount)).or_insert(amount);
     };
     let amount_of = |kind: Kind, amount: Minor| if kind == Kind::Reversal { Sum::ZERO } else { amount.into() };
+    let mut rows = scan.rows.reader();
     for &(order, place) in payments {
-        let Some(row) = scan.statement_row(place).filter(|row| row.tag.status == Status::Success) else { continue };
+        let Some(row) = rows.at(place)?.filter(|row| row.tag.status == Status::Success) else { continue };
         capture(order, row.tag.currency, amount_of(row.tag.kind, row.amount));
     }
     for one in earlier.carried.iter().filter(|one| one.kind.class() == KindClass::Payment) {
@@ -483,5 +489,5 @@ fn suspects(
     let is_suspect = |&(key, sum): &(&(u128, Currency), &Sum)| captured.get(key).is_some_and(|least| sum > least);
     let mut orders: Vec<u128> = returned.iter().filter(is_suspect).map(|((order, _), _)| *order).collect();
     orders.dedup();
-    orders
+    Ok(orders)
 }

@@ -10,8 +10,6 @@
 //! threads, whatever the number of records. The file has no name: it is gone with the process, however that
 //! ends. The result does not depend on what was spilled.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -19,8 +17,9 @@ use std::sync::{Mutex, PoisonError};
 use tieout_kernel::fingerprint::Fingerprint;
 
 use super::place_of;
-use crate::error::{Complaint, Error};
+use crate::error::Error;
 use crate::memory::Memory;
+use crate::store::Spill;
 
 /// Bytes of a fingerprint in memory.
 const HELD: u64 = size_of::<Fingerprint>() as u64;
@@ -53,10 +52,7 @@ pub struct Parts {
     /// Bytes that are held.
     held: AtomicU64,
     room: u64,
-    spill_dir: PathBuf,
-    file: Mutex<Option<File>>,
-    /// Bytes of the file that are taken.
-    written: AtomicU64,
+    spill: Spill,
 }
 
 impl Default for Parts {
@@ -74,9 +70,7 @@ impl Parts {
             list: (0..count).map(|_| Mutex::default()).collect(),
             held: AtomicU64::new(0),
             room: memory.fingerprints,
-            spill_dir: memory.spill_dir.clone(),
-            file: Mutex::default(),
-            written: AtomicU64::new(0),
+            spill: Spill::new(memory),
         }
     }
 
@@ -100,12 +94,6 @@ impl Parts {
         self.list.iter().map(pieces).sum()
     }
 
-    /// Bytes that were written to disk.
-    #[cfg(test)]
-    fn spilled_bytes(&self) -> u64 {
-        self.written.load(Ordering::Relaxed)
-    }
-
     /// Takes a split's fingerprints, one list for each partition; `side` is 0 for the ledger.
     pub fn put(&self, side: usize, split: usize, prints: Vec<Vec<Fingerprint>>) -> Result<(), Error> {
         let count: usize = prints.iter().map(Vec::len).sum();
@@ -123,8 +111,7 @@ impl Parts {
             encoded.extend_from_slice(&print.content.to_le_bytes());
             encoded.extend_from_slice(&super::row_of(print.place).to_le_bytes());
         }
-        let mut at = self.written.fetch_add(encoded.len() as u64, Ordering::Relaxed);
-        self.file(|file| file.write_all_at(&encoded, at))?;
+        let mut at = self.spill.put(&encoded)?;
         for (part, prints) in self.list.iter().zip(prints).filter(|(_, prints)| !prints.is_empty()) {
             locked(part)[side].push(Piece::Spilled { split, at, count: prints.len() });
             at += (prints.len() * SPILLED) as u64;
@@ -168,9 +155,7 @@ impl Parts {
     }
 
     fn read(&self, split: usize, at: u64, count: usize, each: &mut dyn FnMut(Fingerprint)) -> Result<(), Error> {
-        let mut bytes = vec![0; count * SPILLED];
-        self.file(|file| file.read_exact_at(&mut bytes, at))?;
-        for one in bytes.chunks_exact(SPILLED) {
+        for one in self.spill.get(at, count * SPILLED)?.chunks_exact(SPILLED) {
             let (key, rest) = one.split_at(16);
             let (content, row) = rest.split_at(8);
             each(Fingerprint {
@@ -180,27 +165,6 @@ impl Parts {
             });
         }
         Ok(())
-    }
-
-    /// Does something with the file, which is made when it is first needed.
-    fn file<T>(&self, act: impl FnOnce(&File) -> std::io::Result<T>) -> Result<T, Error> {
-        let folder = &self.spill_dir;
-        let handle = || -> std::io::Result<File> {
-            let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-            match file.as_ref() {
-                Some(file) => file.try_clone(),
-                None => file.insert(tempfile::tempfile_in(folder)?).try_clone(),
-            }
-        };
-        handle().and_then(|file| act(&file)).map_err(|e| {
-            let what = format!("spilling to {}: {e}", folder.display());
-            let hint = format!(
-                "fingerprints beyond {} of memory go there: name another folder with --spill-dir, or raise \
-                 --memory-limit",
-                indicatif::HumanBytes(self.room)
-            );
-            Error::Limit(Complaint::new(what).hint(hint))
-        })
     }
 }
 
@@ -230,7 +194,7 @@ mod tests {
         assert_eq!(parts.records(), 100);
         let taken = (0..2).map(|part| parts.take(part).unwrap()).collect();
         assert_eq!(parts.records(), 0);
-        (taken, parts.spilled_bytes(), keys.into_inner().unwrap())
+        (taken, parts.spill.bytes(), keys.into_inner().unwrap())
     }
 
     #[test]

@@ -18,8 +18,9 @@ use tieout_kernel::pass::outside_this_edge;
 use tieout_kernel::record::{Book, Direction, Instant, Kind, Status};
 
 use super::parts::Parts;
+use super::rows::{Placed, Rows, Shelf, SplitRows};
 use super::totals::{Tag, Total, Totals};
-use super::{Held, Night, NightFile, place_of, row_of, split_of};
+use super::{Held, Night, NightFile, place_of, row_of};
 use crate::carry::history::txn_hash;
 use crate::error::Error;
 use crate::expression::{Condition, Value};
@@ -120,44 +121,6 @@ impl Balance {
     }
 }
 
-/// The statement records of one split: where they are, what they are, how much.
-#[derive(Debug, Default)]
-pub struct SplitRows {
-    /// Rows, ascending.
-    pub rows: Vec<u32>,
-    /// What each is compared by, in minor units without sign.
-    pub amounts: Vec<i64>,
-    /// What each is, as a number in `whats`.
-    pub tags: Vec<u32>,
-    /// Tag, as a number in `kinds`, and business day.
-    pub whats: Vec<(u32, Option<Day>)>,
-    /// The tags.
-    pub kinds: Vec<Tag>,
-    /// Key of each; empty unless history is wanted, as `txns`.
-    pub keys: Vec<u128>,
-    /// Hash of the provider's number of each, 0 without one.
-    pub txns: Vec<u64>,
-}
-
-/// A statement record as the scan knows it.
-#[derive(Clone, Copy, Debug)]
-pub struct StatementRow<'s> {
-    /// What it is.
-    pub tag: &'s Tag,
-    /// How much, in minor units without sign.
-    pub amount: Minor,
-    /// Its business day.
-    pub day: Option<Day>,
-    /// Its split, and what it is as a number within it.
-    pub split: usize,
-    /// See `split`.
-    pub what: u32,
-    /// Its key; 0 unless history is wanted.
-    pub key: u128,
-    /// Hash of the provider's number; 0 without one, and unless history is wanted.
-    pub txn: u64,
-}
-
 /// What one pass over all files gave.
 #[derive(Debug, Default)]
 pub struct Scan {
@@ -176,49 +139,9 @@ pub struct Scan {
     /// Payments and payouts by what makes them look alike.
     pub sightings: Vec<Sighting>,
     /// Statement records by split; empty unless wanted.
-    pub rows: Vec<SplitRows>,
+    pub rows: Rows,
     /// Line ends before each split within its file.
     pub lines_before: Vec<u64>,
-}
-
-impl Scan {
-    /// What a statement record is, as a number within its split.
-    #[must_use]
-    pub fn what_of(&self, place: u64) -> Option<u32> {
-        let split = self.rows.get(split_of(place))?;
-        Some(split.tags[split.position(row_of(place))?])
-    }
-
-    /// What a statement record is and how much it moved.
-    #[must_use]
-    pub fn statement_row(&self, place: u64) -> Option<StatementRow<'_>> {
-        let number = split_of(place);
-        let split = self.rows.get(number)?;
-        let at = split.position(row_of(place))?;
-        let what = split.tags[at];
-        let (tag, day) = split.whats[what as usize];
-        Some(StatementRow {
-            tag: &split.kinds[tag as usize],
-            amount: Minor::new(split.amounts[at])?,
-            day,
-            split: number,
-            what,
-            key: split.keys.get(at).copied().unwrap_or(0),
-            txn: split.txns.get(at).copied().unwrap_or(0),
-        })
-    }
-}
-
-impl SplitRows {
-    /// Where a row is.
-    fn position(&self, row: u32) -> Option<usize> {
-        // Most files have a record in every row.
-        let guess = row as usize;
-        match self.rows.get(guess) {
-            Some(&found) if found == row => Some(guess),
-            _ => self.rows.binary_search(&row).ok(),
-        }
-    }
 }
 
 /// Reads every split once.
@@ -227,11 +150,14 @@ pub fn scan(night: &Night<'_>, progress: &Progress) -> Result<Scan, Error> {
     progress.stage("scan", Some(rows));
     let count = usize::try_from((rows / 2 / PARTITION_ROWS).next_power_of_two().clamp(1, 1024)).unwrap_or(1);
     let parts = Parts::new(count, &night.memory);
+    let shelf = Shelf::new(&night.memory);
     let results: Vec<SplitScan> = night
         .splits
         .par_iter()
         .enumerate()
-        .map(|(number, (file, split))| SplitScan::run(night, &night.files[*file], number, split, &parts, progress))
+        .map(|(number, (file, split))| {
+            SplitScan::run(night, &night.files[*file], number, split, (&parts, &shelf), progress)
+        })
         .collect::<Result<_, Error>>()?;
 
     let mut scan = Scan {
@@ -244,11 +170,14 @@ pub fn scan(night: &Night<'_>, progress: &Progress) -> Result<Scan, Error> {
         ..Scan::default()
     };
     let mut lines = vec![0; night.files.len()];
-    for ((file, _), result) in night.splits.iter().zip(results) {
+    let mut placed = Vec::with_capacity(results.len());
+    for ((file, _), mut result) in night.splits.iter().zip(results) {
         scan.lines_before.push(lines[*file]);
         lines[*file] += result.line_ends;
+        placed.push(std::mem::take(&mut result.placed));
         scan.take(*file, result);
     }
+    scan.rows = Rows::new(shelf, placed);
     scan.keyless.sort_unstable();
     Ok(scan)
 }
@@ -291,7 +220,6 @@ impl Scan {
             all.extend(more);
         }
         self.sightings.extend(split.sightings);
-        self.rows.push(split.rows);
     }
 }
 
@@ -304,6 +232,7 @@ struct SplitScan {
     refund_orders: [Vec<(u128, u128)>; 2],
     sightings: Vec<Sighting>,
     rows: SplitRows,
+    placed: Placed,
     line_ends: u64,
     prints: Vec<Vec<Fingerprint>>,
     /// How many they are.
@@ -418,7 +347,7 @@ impl SplitScan {
         file: &NightFile,
         number: usize,
         split: &Split,
-        parts: &Parts,
+        (parts, shelf): (&Parts, &Shelf),
         progress: &Progress,
     ) -> Result<Self, Error> {
         let mut names = file.compared.wanted().to_vec();
@@ -435,6 +364,7 @@ impl SplitScan {
             refund_orders: [Vec::new(), Vec::new()],
             sightings: Vec::new(),
             rows: SplitRows::default(),
+            placed: Placed::default(),
             line_ends: 0,
             prints: room_for_prints(split, parts.count()),
             waiting: 0,
@@ -444,6 +374,10 @@ impl SplitScan {
             what_numbers: HashMap::new(),
             day_run: (Day(0), 0),
         };
+        if night.wanted.rows && file.book != Book::Ledger {
+            let likely = usize::try_from(likely_rows(split)).unwrap_or(0);
+            scan.rows.reserve(likely, night.wanted.history);
+        }
         file.open.read(split, &names, false, &mut |batch| {
             scan.file.measured.add(&file.open.controls, &names, &batch);
             scan.batch(night, file, number, &batch);
@@ -454,7 +388,7 @@ impl SplitScan {
             Ok(())
         })?;
         progress.did(0, file.open.bytes_of(split, &names));
-        scan.finish(file.book, number, parts)?;
+        scan.finish(file.book, number, parts, shelf)?;
         Ok(scan)
     }
 
@@ -466,7 +400,7 @@ impl SplitScan {
         parts.put(usize::from(book != Book::Ledger), number, prints)
     }
 
-    fn finish(&mut self, book: Book, number: usize, parts: &Parts) -> Result<(), Error> {
+    fn finish(&mut self, book: Book, number: usize, parts: &Parts, shelf: &Shelf) -> Result<(), Error> {
         self.hand_over(book, number, parts)?;
         self.end_day_run();
         let tags = std::mem::take(&mut self.tags);
@@ -478,6 +412,7 @@ impl SplitScan {
         if !self.rows.rows.is_empty() {
             self.rows.kinds = tags.into_iter().map(|(tag, _)| tag).collect();
         }
+        self.placed = shelf.put(std::mem::take(&mut self.rows))?;
         Ok(())
     }
 

@@ -5,6 +5,7 @@
 //! [`Filter`] of a few bits per key tells most of the others apart without looking at them twice.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,7 +15,6 @@ use arrow_array::{
     Array, ArrayRef, Date32Array, Int32Array, Int64Array, RecordBatch, TimestampMicrosecondArray, UInt32Array,
 };
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
-use bytes::Bytes;
 use jiff::civil;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::arrow::{ArrowWriter, ProjectionMask};
@@ -37,11 +37,12 @@ use super::days::{Chain, days_between};
 use crate::agree::{Agreed, Night, Residue, Scan, split_of};
 use crate::error::Error;
 use crate::job::{Plan, day_of};
+use crate::memory::Memory;
 use crate::reconcile::Reconciled;
 use crate::report::VERSION_KEY;
+use crate::report::evidence::Lines;
 use crate::report::schema::HISTORY;
-use crate::report::tables::Lines;
-use crate::store::Store;
+use crate::store::{Body, Spool, Store};
 
 /// The file of a run's history.
 pub const FILE: &str = "history.parquet";
@@ -142,8 +143,7 @@ pub struct Ended<'h, 'r> {
 
 impl Ended<'_, '_> {
     /// The file of the history.
-    #[must_use]
-    pub fn written(&self) -> Bytes {
+    pub fn written(&self, memory: &Memory) -> Result<Body, Error> {
         let mut tags = Tags::default();
         let mut lines = Vec::new();
         for outcome in &self.reconciled.outcomes {
@@ -159,7 +159,7 @@ impl Ended<'_, '_> {
                 }
             }
         }
-        let numbers = self.tag_numbers(&mut tags);
+        let numbers = self.tag_numbers(&mut tags)?;
         // Tags are numbered in the order of their texts, so that no order of input shows.
         let mut order: Vec<u32> = (0_u32..).take(tags.list.len()).collect();
         order.sort_by(|a, b| tags.list[*a as usize].cmp(&tags.list[*b as usize]));
@@ -169,34 +169,45 @@ impl Ended<'_, '_> {
         }
         tags.list.sort();
         lines.iter_mut().for_each(|line| line.tag = rank[line.tag as usize]);
-        let of_pair = |pair| self.of_pair(pair, &numbers).map(|line| Line { tag: rank[line.tag as usize], ..line });
-        let parts: Vec<Vec<Line>> =
-            self.agreed.matches.par_chunks(BATCH).map(|part| part.iter().filter_map(of_pair).collect()).collect();
-        // By the highest bits of the key first: each bucket is then sorted within a cache.
-        let count = parts.iter().map(Vec::len).sum::<usize>() + lines.len();
+        // By the highest bits of the key first: each bucket is then sorted within a cache. As many buckets at a
+        // time as memory has room for.
+        let matches = &self.agreed.matches;
+        let count = matches.len() + lines.len();
         let bits = (count / BUCKET + 1).next_power_of_two().trailing_zeros();
-        let mut buckets: Vec<Vec<Line>> = vec![Vec::new(); 1 << bits];
-        for line in parts.into_iter().flatten().chain(lines) {
-            let bucket = line.key.checked_shr(128 - bits).unwrap_or(0);
-            buckets[usize::try_from(bucket).unwrap_or(0)].push(line);
-        }
-        let batches: Vec<RecordBatch> = buckets
-            .into_par_iter()
-            .map(|mut bucket| {
+        let bucket_of = |key: u128| usize::try_from(key.checked_shr(128 - bits).unwrap_or(0)).unwrap_or(0);
+        let bytes = (count * size_of::<Line>() * 3) as u64;
+        let turns = usize::try_from(bytes / (memory.limit / 8).max(1) + 1).unwrap_or(1).next_power_of_two();
+        let turns = turns.min(1 << bits);
+        let full = |e: &dyn std::fmt::Display| Memory::cannot_spill(&memory.spill_dir, e);
+        let mut writer = writer(Spool::new(memory), &tags.list);
+        for turn in 0..turns {
+            let each = (1 << bits) / turns;
+            let (first, past) = (turn * each, (turn + 1) * each);
+            let is_now = |key: u128| (first..past).contains(&bucket_of(key));
+            let of_part = |part: &[(u64, u64)]| self.of_pairs(part, &numbers, &rank, is_now);
+            let parts = matches.par_chunks(BATCH).map(of_part).collect::<Result<Vec<_>, Error>>()?;
+            let mut buckets: Vec<Vec<Line>> = vec![Vec::new(); each];
+            for line in parts.into_iter().flatten().chain(lines.iter().copied().filter(|line| is_now(line.key))) {
+                buckets[bucket_of(line.key) - first].push(line);
+            }
+            let in_order = buckets.into_par_iter().map(|mut bucket| {
                 bucket.sort_unstable();
                 batch(&bucket)
-            })
-            .collect();
-        encoded(&batches, &tags.list)
+            });
+            let batches: Vec<RecordBatch> = in_order.collect();
+            batches.iter().try_for_each(|batch| writer.write(batch)).map_err(|e| full(&e))?;
+        }
+        writer.into_inner().map_err(|e| full(&e))?.finish()
     }
 
     /// The numbers of the tags of what agreed at first sight.
-    fn tag_numbers(&self, tags: &mut Tags) -> TagNumbers {
+    fn tag_numbers(&self, tags: &mut Tags) -> Result<TagNumbers, Error> {
         let mut numbers = TagNumbers::new();
         let mut last = None;
+        let mut rows = self.scan.rows.reader();
         for &(ledger, statement) in &self.agreed.matches {
-            let Some(what) = self.scan.what_of(statement) else { continue };
-            let what = (split_of(statement), what, self.night.splits[split_of(ledger)].0);
+            let Some(row) = rows.at(statement)? else { continue };
+            let what = (split_of(statement), row.what, self.night.splits[split_of(ledger)].0);
             if last == Some(what) {
                 continue;
             }
@@ -204,7 +215,6 @@ impl Ended<'_, '_> {
             if numbers.contains_key(&what) {
                 continue;
             }
-            let Some(row) = self.scan.statement_row(statement) else { continue };
             let origins = |place: u64| {
                 let file = self.night.file_of(place);
                 let source = self.night.policy.source(file.source).name.clone();
@@ -223,22 +233,35 @@ impl Ended<'_, '_> {
             });
             numbers.insert(what, number);
         }
-        numbers
+        Ok(numbers)
     }
 
-    /// A pair of the fast path: one row for both sides, which agree in everything it says.
-    fn of_pair(&self, &(ledger, statement): &(u64, u64), numbers: &TagNumbers) -> Option<Line> {
-        let row = self.scan.statement_row(statement)?;
-        Some(Line {
-            key: row.key,
-            txn: row.txn,
-            order: self.agreed.orders.get(&statement).copied().unwrap_or(NO_ORDER),
-            amount: row.amount.get(),
-            day: row.day.map_or(NO_DAY, |day| day.0),
-            closed_at: NEVER,
-            lines: [ledger, statement].map(|place| narrow(self.lines.line(self.night, place))),
-            tag: *numbers.get(&(row.split, row.what, self.night.splits[split_of(ledger)].0))?,
-        })
+    /// Pairs of the fast path: one row for both sides, which agree in everything it says.
+    fn of_pairs(
+        &self,
+        pairs: &[(u64, u64)],
+        numbers: &TagNumbers,
+        rank: &[u32],
+        is_now: impl Fn(u128) -> bool,
+    ) -> Result<Vec<Line>, Error> {
+        let mut rows = self.scan.rows.reader();
+        let mut lines = Vec::new();
+        for &(ledger, statement) in pairs {
+            let Some(row) = rows.at(statement)?.filter(|row| is_now(row.key)) else { continue };
+            let what = (split_of(statement), row.what, self.night.splits[split_of(ledger)].0);
+            let Some(&number) = numbers.get(&what) else { continue };
+            lines.push(Line {
+                key: row.key,
+                txn: row.txn,
+                order: self.agreed.orders.get(&statement).copied().unwrap_or(NO_ORDER),
+                amount: row.amount.get(),
+                day: row.day.map_or(NO_DAY, |day| day.0),
+                closed_at: NEVER,
+                lines: [ledger, statement].map(|place| narrow(self.lines.line(self.night, place))),
+                tag: rank[number as usize],
+            });
+        }
+        Ok(lines)
     }
 
     fn of_record(&self, at: u32, state: State, tags: &mut Tags) -> Option<Line> {
@@ -344,7 +367,7 @@ fn batch(lines: &[Line]) -> RecordBatch {
 }
 
 /// Hashes do not compress and nobody searches them by range: they are written as they are.
-fn encoded(batches: &[RecordBatch], tags: &[Tag]) -> Bytes {
+fn writer<W: Write + Send>(to: W, tags: &[Tag]) -> ArrowWriter<W> {
     let version = KeyValue::new(VERSION_KEY.to_owned(), format!("{}/{}", HISTORY.name, HISTORY.version));
     let listed = serde_json::to_string(tags).expect("tags are plain values");
     let mut properties = WriterProperties::builder()
@@ -358,15 +381,7 @@ fn encoded(batches: &[RecordBatch], tags: &[Tag]) -> Bytes {
     for name in plain {
         properties = properties.set_column_dictionary_enabled(name.into(), false);
     }
-    let count: usize = batches.iter().map(RecordBatch::num_rows).sum();
-    let mut bytes = Vec::with_capacity(count * 44 + 4_096);
-    let mut writer = ArrowWriter::try_new(&mut bytes, schema(), Some(properties.build()))
-        .expect("a schema of plain columns can be written");
-    for batch in batches {
-        writer.write(batch).expect("writing to memory does not fail");
-    }
-    writer.close().expect("writing to memory does not fail");
-    bytes.into()
+    ArrowWriter::try_new(to, schema(), Some(properties.build())).expect("a schema of plain columns can be written")
 }
 
 /// A set of keys that may say yes too often and never no too often.
@@ -493,8 +508,8 @@ pub fn look_up(store: &Store, plan: &Plan, date: civil::Date, chain: &Chain, fil
     let found: Vec<Option<Vec<Seen>>> = links
         .par_iter()
         .map(|link| {
-            let Some(bytes) = link.find(store, plan, FILE)? else { return Ok(None) };
-            let seen = read(plan, day_of(link.date), bytes, filter);
+            let Some(body) = link.find(store, plan, FILE)? else { return Ok(None) };
+            let seen = read(plan, day_of(link.date), body, filter);
             seen.map(Some).map_err(|cause| link.unreadable(plan, FILE, cause))
         })
         .collect::<Result<_, Error>>()?;
@@ -506,8 +521,8 @@ pub fn look_up(store: &Store, plan: &Plan, date: civil::Date, chain: &Chain, fil
     Ok(Found { rows, reach: u32::try_from(first).unwrap_or(0) })
 }
 
-fn read(plan: &Plan, night: Day, bytes: Bytes, filter: &Filter) -> Result<Vec<Seen>, String> {
-    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(|e| e.to_string())?;
+fn read(plan: &Plan, night: Day, body: Body, filter: &Filter) -> Result<Vec<Seen>, String> {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(body).map_err(|e| e.to_string())?;
     let metadata = reader.metadata().file_metadata().key_value_metadata();
     let value = |key: &str| {
         let pair = metadata.into_iter().flatten().find(|pair| pair.key == key);
@@ -562,8 +577,8 @@ fn read(plan: &Plan, night: Day, bytes: Bytes, filter: &Filter) -> Result<Vec<Se
 ///
 /// # Errors
 /// What is wrong with the file, as text.
-pub fn has_number(bytes: Bytes, txn: u64) -> Result<bool, String> {
-    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(|e| e.to_string())?;
+pub fn has_number(body: Body, txn: u64) -> Result<bool, String> {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(body).map_err(|e| e.to_string())?;
     let only = ProjectionMask::roots(reader.parquet_schema(), [2]);
     for batch in reader.with_projection(only).with_batch_size(BATCH).build().map_err(|e| e.to_string())? {
         let batch = batch.map_err(|e| e.to_string())?;

@@ -105,8 +105,8 @@ fn rejects(answer: &Answer) {
 
 fn write(store: &Store, folder: &Place, table: &Table) -> Result<(), Error> {
     let (parquet, csv) = rayon::join(
-        || store.write(&folder.join(&table.spec.parquet_name()), table.parquet()),
-        || store.write(&folder.join(&format!("{}.csv", table.spec.name)), table.csv()),
+        || store.write(&folder.join(&table.spec.parquet_name()), &table.parquet().into()),
+        || store.write(&folder.join(&format!("{}.csv", table.spec.name)), &table.csv().into()),
     );
     parquet.and(csv)
 }

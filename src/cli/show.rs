@@ -90,8 +90,8 @@ impl Arguments {
         let spec = self.spec();
         let condition = self.condition.as_deref().map(|text| condition(spec, text)).transpose()?;
         let name = format!("{}.csv", spec.name);
-        let bytes = run.read(store, plan, &name)?;
-        let mut reader = csv::Reader::from_reader(bytes.as_ref());
+        let body = run.read(store, plan, &name)?;
+        let mut reader = csv::Reader::from_reader(body.reader(0));
         let failed = |e: csv::Error| run.unreadable(plan, &name, e.to_string());
         let header = reader.headers().map_err(failed)?.clone();
         let mut rows: Vec<Row> = Vec::new();

@@ -91,8 +91,8 @@ impl<'d> Days<'d> {
         let name = spec.parquet_name();
         let found = link.find(self.store, self.plan, &name)?;
         // What an earlier day published may have been removed since.
-        let Some(bytes) = found else { return Ok(Vec::new()) };
-        Row::read(spec, bytes, test).map_err(|cause| link.unreadable(self.plan, &name, cause))
+        let Some(body) = found else { return Ok(Vec::new()) };
+        Row::read(spec, body, test).map_err(|cause| link.unreadable(self.plan, &name, cause))
     }
 
     /// What ended under some keys, on the date and before.
@@ -111,8 +111,8 @@ impl<'d> Days<'d> {
 
     /// Whether a day's history has a row of a provider's number, by its hash.
     pub fn remembers(&self, link: &Link, txn: u64) -> Result<bool, Error> {
-        let Some(bytes) = link.find(self.store, self.plan, history::FILE)? else { return Ok(false) };
-        history::has_number(bytes, txn).map_err(|cause| link.unreadable(self.plan, history::FILE, cause))
+        let Some(body) = link.find(self.store, self.plan, history::FILE)? else { return Ok(false) };
+        history::has_number(body, txn).map_err(|cause| link.unreadable(self.plan, history::FILE, cause))
     }
 
     /// Day by day, what became of the records and of whatever else is sought.

@@ -1,9 +1,9 @@
 //! One row of a published table, by the names of its columns.
 
-use bytes::Bytes;
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 use crate::report::{Cells, Holds, Table, TableSpec};
+use crate::store::Body;
 
 /// A row, every cell as text; nothing is `None`. As JSON it has no cells that hold nothing.
 #[derive(Clone, Debug)]
@@ -17,9 +17,9 @@ impl Row {
     ///
     /// # Errors
     /// What is wrong with the table, as text.
-    pub fn read(spec: TableSpec, bytes: Bytes, mut test: impl FnMut(&Cells<'_>) -> bool) -> Result<Vec<Self>, String> {
+    pub fn read(spec: TableSpec, body: Body, mut test: impl FnMut(&Cells<'_>) -> bool) -> Result<Vec<Self>, String> {
         let mut rows = Vec::new();
-        Table::read_parts(spec, bytes, &mut |part| {
+        Table::read_parts(spec, body, &mut |part| {
             let places = part.batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |row| (batch, row)));
             let passed = part.cells().zip(places).filter(|(cells, _)| test(cells));
             let cells = |(_, (batch, row))| (0..spec.columns.len()).map(|at| part.cell(batch, at, row)).collect();

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::io::Write;
 use std::sync::Arc;
 
 use arrow_array::builder::{
@@ -26,6 +27,7 @@ use tieout_kernel::record::Instant;
 
 use crate::error::{Complaint, Error};
 use crate::normalise::decimal_text;
+use crate::store::Body;
 
 /// What a column holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -102,6 +104,23 @@ impl TableSpec {
         let field = |spec: &Spec| Field::new(spec.name, data_type(spec.holds), true);
         let fields: Vec<Field> = self.columns.iter().map(field).collect();
         Arc::new(Schema::new(fields))
+    }
+
+    /// The first line of its CSV for programs.
+    pub(super) fn csv_head(&self) -> Vec<u8> {
+        csv_written(false, |writer| writer.write_record(self.columns.iter().map(|column| column.name)))
+    }
+
+    /// Writes it as Parquet, batch by batch. Equal batches give equal bytes.
+    pub(super) fn writer<W: Write + Send>(&self, to: W) -> ArrowWriter<W> {
+        let version = KeyValue::new(VERSION_KEY.to_owned(), format!("{}/{}", self.name, self.version));
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(ZstdLevel::try_new(3).expect("3 is a level of zstd")))
+            .set_max_row_group_row_count(Some(ROW_GROUP))
+            .set_key_value_metadata(Some(vec![version]))
+            .set_created_by(format!("tieout {}", env!("CARGO_PKG_VERSION")))
+            .build();
+        ArrowWriter::try_new(to, self.schema(), Some(properties)).expect("a schema of plain columns can be written")
     }
 
     /// The name of its Parquet file.
@@ -337,16 +356,8 @@ impl Table {
     /// As Parquet. An empty table has its schema and no rows. Equal tables give equal bytes.
     #[must_use]
     pub fn parquet(&self) -> Bytes {
-        let version = KeyValue::new(VERSION_KEY.to_owned(), format!("{}/{}", self.spec.name, self.spec.version));
-        let properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(ZstdLevel::try_new(3).expect("3 is a level of zstd")))
-            .set_max_row_group_row_count(Some(ROW_GROUP))
-            .set_key_value_metadata(Some(vec![version]))
-            .set_created_by(format!("tieout {}", env!("CARGO_PKG_VERSION")))
-            .build();
         let mut bytes = Vec::new();
-        let mut writer = ArrowWriter::try_new(&mut bytes, self.spec.schema(), Some(properties))
-            .expect("a schema of plain columns can be written");
+        let mut writer = self.spec.writer(&mut bytes);
         for batch in &self.batches {
             writer.write(batch).expect("writing to memory does not fail");
         }
@@ -357,8 +368,12 @@ impl Table {
     /// As CSV for programs: no mark, no guards, instants as RFC 3339, nothing for nothing.
     #[must_use]
     pub fn csv(&self) -> Bytes {
-        let names: Vec<&str> = self.spec.columns.iter().map(|column| column.name).collect();
-        self.write_csv(&names, &(0..names.len()).collect::<Vec<_>>(), false)
+        [self.spec.csv_head(), self.csv_rows()].concat().into()
+    }
+
+    /// The rows of [`Table::csv`] without the names of the columns.
+    pub(super) fn csv_rows(&self) -> Vec<u8> {
+        self.written_rows(&(0..self.spec.columns.len()).collect::<Vec<_>>(), false)
     }
 
     /// As CSV for people: a byte-order mark, headings in their language, and no cell that a
@@ -374,41 +389,32 @@ impl Table {
             if chinese { spec.zh.to_owned() } else { spec.name.replace('_', " ") }
         };
         let headings: Vec<String> = chosen.iter().map(heading).collect();
-        self.write_csv(&headings.iter().map(String::as_str).collect::<Vec<_>>(), &chosen, true)
+        let head = csv_written(true, |writer| writer.write_record(&headings));
+        ["\u{feff}".as_bytes(), &head, &self.written_rows(&chosen, true)].concat().into()
     }
 
-    fn write_csv(&self, headings: &[&str], columns: &[usize], for_people: bool) -> Bytes {
-        let mark = if for_people { "\u{feff}".as_bytes() } else { &[] };
-        let written = |write: &dyn Fn(&mut csv::Writer<Vec<u8>>)| -> Vec<u8> {
-            let end = if for_people { csv::Terminator::CRLF } else { csv::Terminator::Any(b'\n') };
-            let mut writer = csv::WriterBuilder::new().terminator(end).from_writer(Vec::new());
-            write(&mut writer);
-            writer.into_inner().expect("writing to memory does not fail")
-        };
-        let head = written(&|writer| writer.write_record(headings).expect("writing to memory does not fail"));
-        let parts: Vec<Vec<u8>> = self
-            .batches
-            .par_iter()
-            .map(|batch| {
-                written(&|writer| {
-                    let mut cell = String::new();
-                    for row in 0..batch.num_rows() {
-                        for &at in columns {
-                            cell.clear();
-                            self.put_cell(batch, at, row, &mut cell);
-                            let field = match self.spec.columns[at].holds {
-                                Holds::Text if for_people => Cow::Owned(guarded(std::mem::take(&mut cell))),
-                                Holds::Decimal if for_people => Cow::Borrowed(without_idle_zeros(&cell)),
-                                _ => Cow::Borrowed(cell.as_str()),
-                            };
-                            writer.write_field(field.as_bytes()).expect("writing to memory does not fail");
-                        }
-                        writer.write_record(None::<&[u8]>).expect("writing to memory does not fail");
+    fn written_rows(&self, columns: &[usize], for_people: bool) -> Vec<u8> {
+        let part = |batch: &RecordBatch| {
+            csv_written(for_people, |writer| {
+                let mut cell = String::new();
+                for row in 0..batch.num_rows() {
+                    for &at in columns {
+                        cell.clear();
+                        self.put_cell(batch, at, row, &mut cell);
+                        let field = match self.spec.columns[at].holds {
+                            Holds::Text if for_people => Cow::Owned(guarded(std::mem::take(&mut cell))),
+                            Holds::Decimal if for_people => Cow::Borrowed(without_idle_zeros(&cell)),
+                            _ => Cow::Borrowed(cell.as_str()),
+                        };
+                        writer.write_field(field.as_bytes())?;
                     }
-                })
+                    writer.write_record(None::<&[u8]>)?;
+                }
+                Ok(())
             })
-            .collect();
-        [&[mark, &head], &parts.iter().map(Vec::as_slice).collect::<Vec<_>>()[..]].concat().concat().into()
+        };
+        let parts: Vec<Vec<u8>> = self.batches.par_iter().map(part).collect();
+        parts.concat()
     }
 
     /// Adds a cell's text; nothing for nothing.
@@ -452,9 +458,9 @@ impl Table {
     ///
     /// # Errors
     /// What is wrong with it, as text.
-    pub fn read(spec: TableSpec, bytes: Bytes) -> Result<Self, String> {
+    pub fn read(spec: TableSpec, body: Body) -> Result<Self, String> {
         let mut table = Self { spec, rows: 0, batches: Vec::new() };
-        Self::read_parts(spec, bytes, &mut |part| {
+        Self::read_parts(spec, body, &mut |part| {
             table.rows += part.rows;
             table.batches.extend(part.batches);
         })?;
@@ -465,8 +471,8 @@ impl Table {
     ///
     /// # Errors
     /// What is wrong with it, as text.
-    pub fn read_parts(spec: TableSpec, bytes: Bytes, each: &mut dyn FnMut(Self)) -> Result<(), String> {
-        let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(|e| e.to_string())?;
+    pub fn read_parts(spec: TableSpec, body: Body, each: &mut dyn FnMut(Self)) -> Result<(), String> {
+        let reader = ParquetRecordBatchReaderBuilder::try_new(body).map_err(|e| e.to_string())?;
         let version = format!("{}/{}", spec.name, spec.version);
         let metadata = reader.metadata().file_metadata().key_value_metadata();
         let found = metadata.into_iter().flatten().find(|pair| pair.key == VERSION_KEY);
@@ -565,6 +571,14 @@ impl<'t> Cells<'t> {
             _ => i64::try_from(array.as_primitive::<Decimal128Type>().value(self.row)).ok().into(),
         }
     }
+}
+
+/// What is written as CSV in memory.
+fn csv_written(for_people: bool, write: impl FnOnce(&mut csv::Writer<Vec<u8>>) -> csv::Result<()>) -> Vec<u8> {
+    let end = if for_people { csv::Terminator::CRLF } else { csv::Terminator::Any(b'\n') };
+    let mut writer = csv::WriterBuilder::new().terminator(end).from_writer(Vec::new());
+    write(&mut writer).expect("writing to memory does not fail");
+    writer.into_inner().expect("writing to memory does not fail")
 }
 
 /// An amount with two decimals, and more only where they say something.

@@ -298,7 +298,9 @@ impl Summary {
     /// Reads what a run published.
     pub fn read(store: &Store, plan: &Plan, run: &Link) -> Result<Self, Error> {
         let page = run.read(store, plan, Self::FILE)?;
-        serde_json::from_slice(&page).map_err(|e| run.unreadable(plan, Self::FILE, format!("not a summary: {e}")))
+        let wrong = |cause: String| run.unreadable(plan, Self::FILE, cause);
+        let page = page.whole().map_err(|e| wrong(e.to_string()))?;
+        serde_json::from_slice(&page).map_err(|e| wrong(format!("not a summary: {e}")))
     }
 }
 

@@ -68,10 +68,33 @@ impl Body {
         }
     }
 
+    /// All of it.
+    pub fn whole(&self) -> io::Result<Bytes> {
+        self.read(0, self.len())
+    }
+
+    /// Whether it is a file, and so no burden to memory.
+    #[must_use]
+    pub fn is_file(&self) -> bool {
+        matches!(&*self.0, Inner::File { .. })
+    }
+
     /// A reader from `offset` to the end.
     #[must_use]
     pub fn reader(&self, offset: u64) -> BodyReader {
         BodyReader { body: self.clone(), offset }
+    }
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        Self::memory(bytes)
+    }
+}
+
+impl From<Vec<u8>> for Body {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::memory(bytes)
     }
 }
 

@@ -11,6 +11,8 @@
 
 mod body;
 mod place;
+mod spill;
+mod spool;
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -31,6 +33,8 @@ use tokio::runtime::Runtime;
 
 pub use body::{Body, BodyReader};
 pub use place::Place;
+pub use spill::Spill;
+pub use spool::Spool;
 
 use crate::error::{Complaint, Error};
 
@@ -38,6 +42,8 @@ use crate::error::{Complaint, Error};
 const RANGE: u64 = 16 << 20;
 /// Above this size an object is written in parts.
 const ONE_PUT: usize = 32 << 20;
+/// Bytes of a part: the largest object of most stores has ten thousand.
+const PART: usize = 8 << 20;
 /// An address that a listing may not exceed: beyond it a pattern is taken to be a mistake.
 const FOUND_MAX: usize = 100_000;
 
@@ -165,21 +171,92 @@ impl Store {
         Ok(names)
     }
 
-    /// Writes a file whole, replacing what is there.
-    pub fn write(&self, place: &Place, bytes: Bytes) -> Result<(), Error> {
+    /// A file that may be large: left where it is or spooled, unless it is small.
+    pub fn read_body(&self, place: &Place) -> Result<Option<Body>, Error> {
+        if let Some(path) = place.path() {
+            let body = match File::open(path).and_then(|file| Body::file(file, None)) {
+                Ok(body) => body,
+                Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(e) => return Err(disk_error("reading", place, &e)),
+            };
+            if body.len() > ONE_PUT as u64 {
+                return Ok(Some(body));
+            }
+            return body.whole().map(|bytes| Some(bytes.into())).map_err(|e| disk_error("reading", place, &e));
+        }
         let (store, key) = self.remote(place)?;
-        let writing = async {
-            if bytes.len() <= ONE_PUT {
-                return store.put(&key, PutPayload::from_bytes(bytes)).await.map(|_| ());
-            }
-            let mut upload = WriteMultipart::new_with_chunk_size(store.put_multipart(&key).await?, ONE_PUT / 2);
-            for part in bytes.chunks(ONE_PUT / 2) {
-                upload.wait_for_capacity(2).await?;
-                upload.write(part);
-            }
-            upload.finish().await.map(|_| ())
+        let reading = async {
+            let answer = store.get(&key).await?;
+            let size = answer.meta.size;
+            Ok(if size > ONE_PUT as u64 { Err(answer.meta) } else { Ok(answer.bytes().await?) })
         };
-        self.runtime.block_on(writing).map_err(|e| store_error("writing", place, &e))
+        match self.runtime.block_on(reading) {
+            Ok(Ok(bytes)) => Ok(Some(bytes.into())),
+            Ok(Err(large)) => {
+                let tag = large.version.or(large.e_tag).unwrap_or_default();
+                let found = Found { place: place.clone(), size: large.size, tag };
+                self.runtime.block_on(self.spool(&found)).map(|pinned| Some(pinned.body))
+            }
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(e) => Err(store_error("reading", place, &e)),
+        }
+    }
+
+    /// Writes a file whole, replacing what is there.
+    pub fn write(&self, place: &Place, body: &Body) -> Result<(), Error> {
+        let (store, key) = self.remote(place)?;
+        let part = |at: u64, most: usize| body.read(at, most as u64).map_err(|e| disk_error("writing", place, &e));
+        if body.len() <= ONE_PUT as u64 {
+            let payload = PutPayload::from_bytes(part(0, ONE_PUT)?);
+            let put = self.runtime.block_on(store.put(&key, payload));
+            return put.map(|_| ()).map_err(|e| store_error("writing", place, &e));
+        }
+        let failed = |e: object_store::Error| store_error("writing", place, &e);
+        let writing = async {
+            let upload = store.put_multipart(&key).await.map_err(failed)?;
+            let mut upload = WriteMultipart::new_with_chunk_size(upload, PART);
+            let mut at = 0;
+            while at < body.len() {
+                upload.wait_for_capacity(2).await.map_err(failed)?;
+                let bytes = part(at, PART)?;
+                at += bytes.len() as u64;
+                upload.put(bytes);
+            }
+            upload.finish().await.map(|_| ()).map_err(failed)
+        };
+        self.runtime.block_on(writing)
+    }
+
+    /// What of a file is not as it was written, in words; nothing when it is all there.
+    pub fn differs(&self, place: &Place, body: &Body) -> Result<Option<String>, Error> {
+        let (store, key) = self.remote(place)?;
+        let failed = |e: object_store::Error| store_error("reading back", place, &e);
+        let mut at = 0;
+        loop {
+            // An empty range is no range.
+            let range = (!body.is_empty()).then(|| GetRange::Bounded(at..(at + RANGE).min(body.len())));
+            let reading = async {
+                let answer = store.get_opts(&key, GetOptions { range, ..GetOptions::default() }).await?;
+                let size = answer.meta.size;
+                Ok((size, answer.bytes().await?))
+            };
+            let (size, kept) = match self.runtime.block_on(reading) {
+                Ok(answer) => answer,
+                Err(object_store::Error::NotFound { .. }) => return Ok(Some("it is gone".to_owned())),
+                Err(e) => return Err(failed(e)),
+            };
+            if size != body.len() {
+                return Ok(Some(format!("{} bytes were written and {size} came back", body.len())));
+            }
+            let written = body.read(at, kept.len() as u64).map_err(|e| disk_error("reading back", place, &e))?;
+            if kept != written || (kept.is_empty() && at < body.len()) {
+                return Ok(Some(format!("other bytes than were written came back after byte {at}")));
+            }
+            at += kept.len() as u64;
+            if at >= body.len() {
+                return Ok(None);
+            }
+        }
     }
 
     /// Creates a file that must not exist yet, in one request that one writer wins.
@@ -364,7 +441,8 @@ fn open_local(found: &Found, path: &Path) -> Result<Body, Error> {
     Err(Error::Changed { uri: found.place.to_string(), detail })
 }
 
-fn hash(body: &Body) -> io::Result<String> {
+/// SHA-256 of a file, in hexadecimal.
+pub fn hash(body: &Body) -> io::Result<String> {
     let mut hasher = Sha256::new();
     let mut reader = body.reader(0);
     let mut buffer = vec![0; 1 << 20];
