@@ -142,7 +142,11 @@ impl Progress {
         if self.shown == Shown::Log && spent.wall >= WORTH_A_LINE {
             (self.log)(&spent.line());
         }
-        stages.done.push(spent);
+        // A stage may come in turns.
+        match stages.done.iter_mut().find(|before| before.stage == spent.stage) {
+            Some(before) => before.add(&spent),
+            None => stages.done.push(spent),
+        }
     }
 }
 
@@ -155,6 +159,14 @@ impl Drop for Progress {
 }
 
 impl Spent {
+    fn add(&mut self, more: &Self) {
+        self.wall += more.wall;
+        self.processors += more.processors;
+        self.rows += more.rows;
+        self.bytes += more.bytes;
+        self.peak_bytes = self.peak_bytes.max(more.peak_bytes);
+    }
+
     /// In one line, for a log.
     #[must_use]
     pub fn line(&self) -> String {

@@ -12,7 +12,7 @@ use tieout_kernel::key::{KeyHasher, KindClass, Pass, event_key, order_key};
 use tieout_kernel::outcome::Outcome;
 use tieout_kernel::pass;
 use tieout_kernel::policy::Policy;
-use tieout_kernel::proof::{Broken, Ends};
+use tieout_kernel::proof::{Broken, Ends, Tally};
 use tieout_kernel::record::{Across, Book, Kind, Origin, Record};
 use tieout_kernel::settle::is_of_tonight;
 use tieout_kernel::single;
@@ -126,6 +126,17 @@ pub fn reconcile<'r>(
 }
 
 impl Reconciled<'_> {
+    /// What the records of tonight, or of earlier nights, come to: ledger, statement.
+    #[must_use]
+    pub fn tallies(&self, tonight: bool) -> [Tally; 2] {
+        [true, false].map(|of_ledger| {
+            let concerned = |record: &&Record<'_>| {
+                (record.origin == Origin::Tonight) == tonight && (record.book == Book::Ledger) == of_ledger
+            };
+            Tally::of(self.records.iter().filter(concerned))
+        })
+    }
+
     /// Counts where the records ended, once nothing changes any more.
     pub fn close(&mut self) -> Result<(), Broken> {
         let members: Vec<u32> = (0_u32..).take(self.records.len()).collect();
@@ -156,7 +167,7 @@ fn partitions(records: &[Record<'_>], members: &[u32], key: impl Fn(&Record<'_>)
 }
 
 fn first_place(records: &[Record<'_>], outcome: &Outcome) -> (u64, u64) {
-    let places = outcome.records().into_iter().map(|(at, _)| records[at as usize].place);
+    let places = outcome.records().map(|(at, _)| records[at as usize].place);
     let (first, last) = places.fold((u64::MAX, 0), |(first, last), place| (first.min(place), last.max(place)));
     (first, last)
 }

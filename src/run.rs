@@ -10,7 +10,7 @@ use tieout_kernel::code::{Code, Severity};
 use tieout_kernel::key::{KeyHasher, event_key};
 use tieout_kernel::outcome::{Outcome, State};
 use tieout_kernel::policy::Policy;
-use tieout_kernel::proof::Tally;
+use tieout_kernel::proof::{Ends, Tally};
 use tieout_kernel::record::{Book, KindSet, Origin};
 
 use crate::agree::{self, Agreed, Earlier, Held, Looked, Night, NightFile, Residue, Scan, Wanted};
@@ -35,8 +35,8 @@ use crate::report::schema::{
     WORKLIST_FOR_PEOPLE,
 };
 use crate::report::summary::{self, Parts, Summary};
-use crate::report::tables::{self, Tables};
-use crate::report::{Sheet, Table, Written};
+use crate::report::tables::{self, Numbered, Tables};
+use crate::report::{ForPeople, Sheet, Table, Written};
 use crate::settle::{self, Booked};
 use crate::store::{self, Body, Store, sha256};
 use crate::verify;
@@ -100,7 +100,7 @@ pub fn run(
     let found = remembered(store, plan, date, &chain, &night, &scan, &carried)?;
     progress.stage("agree", None);
     let agreed = agree::settle_agreement(&night, &mut scan, Earlier { carried: &carried, found: &found })?;
-    let mut residue = agree::fetch(&night, &scan.lines_before, &agreed, progress)?;
+    let mut residue = agree::fetch(&night, &scan.lines_before, &agreed.places(), agreed.repeated, progress)?;
     progress.stage("reconcile", None);
     bring_earlier(&night, &mut residue, carried, &found);
     let compared = residue.compared();
@@ -115,7 +115,8 @@ pub fn run(
     // What was settled is nobody's difference any more, so it is weighed last.
     weigh::apply(plan, &policy, &rates, &night, &residue, &mut reconciled);
     reconciled.close()?;
-    prove(&night, &scan, &mut reconciled)?;
+    let [fetched, earlier] = [true, false].map(|tonight| reconciled.tallies(tonight));
+    prove(&night, &scan, &mut reconciled.ends, &fetched, &earlier)?;
     let roll_forward = roll::forward(plan, residue.all_carried(), &lapsed, &reconciled)?;
     prove_opening(store, plan, &chain, &roll_forward)?;
     in_order(&mut findings);
@@ -461,16 +462,15 @@ fn statement_rows(night: &Night<'_>, scan: &Scan) -> BTreeMap<u16, u64> {
 }
 
 /// Invariants 1 and 2: what was admitted ended, once, and the money of both books differs by what is listed.
-pub fn prove(night: &Night<'_>, scan: &Scan, reconciled: &mut Reconciled<'_>) -> Result<(), Error> {
-    let mut fetched = [Tally::default(), Tally::default()];
-    let mut earlier = [Tally::default(), Tally::default()];
-    for record in &reconciled.records {
-        let tallies = if record.origin == Origin::Tonight { &mut fetched } else { &mut earlier };
-        tallies[usize::from(record.book != Book::Ledger)].count(record);
-    }
+pub fn prove(
+    night: &Night<'_>,
+    scan: &Scan,
+    ends: &mut Ends,
+    fetched: &[Tally; 2],
+    earlier: &[Tally; 2],
+) -> Result<(), Error> {
     let mut admitted = [Tally::default(), Tally::default()];
     let mut aside = [Tally::default(), Tally::default()];
-    let mut ends = std::mem::take(&mut reconciled.ends);
     for (file, scanned) in night.files.iter().zip(&scan.files) {
         let side = usize::from(file.book != Book::Ledger);
         admitted[side].add(&scanned.totals.tally());
@@ -481,13 +481,11 @@ pub fn prove(night: &Night<'_>, scan: &Scan, reconciled: &mut Reconciled<'_>) ->
         }
     }
     ends.agreed(admitted[0].less(&fetched[0])?, admitted[1].less(&fetched[1])?)?;
-    for (admitted, more) in admitted.iter_mut().zip(aside.iter().zip(&earlier)) {
+    for (admitted, more) in admitted.iter_mut().zip(aside.iter().zip(earlier)) {
         admitted.add(more.0);
         admitted.add(more.1);
     }
-    ends.prove(&admitted[0], &admitted[1])?;
-    reconciled.ends = ends;
-    Ok(())
+    Ok(ends.prove(&admitted[0], &admitted[1])?)
 }
 
 /// Findings that only the outcome shows.
@@ -590,6 +588,8 @@ enum Task<'t> {
     ForPeople(&'t Table, &'t [&'t str]),
     /// The worklist's lines.
     Items,
+    /// The table of differences.
+    Differences(&'t Tables<'t, 't>, &'t [Numbered<'t>]),
     /// The evidence of what matched.
     Matches(&'t Tables<'t, 't>, &'t Lines),
     /// The same where none is wanted.
@@ -611,7 +611,6 @@ impl Made<'_, '_> {
             history_since: self.history_since,
         };
         let numbered = tables::numbered(self.ids, self.reconciled);
-        let differences = tables.differences(&numbered)?;
         let summary_table = summary.table()?;
         let settlements = settle::table(self.plan, &tables, self.ids, self.booked)?;
         let open_items = self.leaving().table()?;
@@ -619,23 +618,24 @@ impl Made<'_, '_> {
         let evidence = self.plan.evidence == Evidence::References;
         let lines =
             if remembers || evidence { Lines::of(self.night, self.scan, self.agreed)? } else { Lines::default() };
-        let (rejects, findings, inputs) =
-            (tables.rejects()?, tables::findings(findings, &self.plan.job, self.date)?, self.inputs()?);
+        let (rejects, findings, inputs) = (
+            tables::rejects(self.night, self.scan)?,
+            tables::findings(findings, &self.plan.job, self.date)?,
+            self.inputs()?,
+        );
         // The longest tasks first.
         let mut tasks = vec![if evidence { Task::Matches(&tables, &lines) } else { Task::NoMatches }];
         tasks.extend(remembers.then_some(Task::History(&lines)));
-        let people: [(&Table, &[&str]); 5] = [
+        tasks.push(Task::Differences(&tables, &numbered));
+        let people: [(&Table, &[&str]); 4] = [
             (self.worklist, &WORKLIST_FOR_PEOPLE),
             (&open_items, &OPEN_ITEMS_FOR_PEOPLE),
-            (&differences, &DIFFERENCES_FOR_PEOPLE),
             (&settlements, &SETTLEMENTS_FOR_PEOPLE),
             (&summary_table, &SUMMARY_FOR_PEOPLE),
         ];
         tasks.extend(people.map(|(table, columns)| Task::ForPeople(table, columns)));
         tasks.push(Task::Items);
-        for table in
-            [self.worklist, &open_items, &differences, &settlements, &rejects, &findings, &inputs, &summary_table]
-        {
+        for table in [self.worklist, &open_items, &settlements, &rejects, &findings, &inputs, &summary_table] {
             tasks.extend([Task::Csv(table), Task::Parquet(table)]);
         }
         let done = tasks.par_iter().with_max_len(1).map(|task| self.done(task));
@@ -666,19 +666,27 @@ impl Made<'_, '_> {
         let form = |table: &Table, form: &str, bytes: Bytes| {
             output(format!("{}.{form}", table.spec.name), bytes.into(), table.rows)
         };
+        let written = |made: Written| {
+            let Written { spec, csv, parquet, for_people, rows } = made;
+            let name = |form: &str| format!("{}.{form}", spec.name);
+            let mut all = vec![output(name("csv"), csv, rows), output(name("parquet"), parquet, rows)];
+            let shown = for_people.map(|body| Output { for_people: true, ..output(name("people.csv"), body, rows) });
+            all.extend(shown);
+            all
+        };
         Ok(match task {
             Task::Csv(table) => vec![form(table, "csv", table.csv())],
             Task::Parquet(table) => vec![form(table, "parquet", table.parquet())],
             Task::ForPeople(table, columns) => {
-                let bytes = table.csv_for_people(columns, chinese);
+                let bytes = table.csv_for_people(ForPeople { columns, chinese });
                 vec![Output { for_people: true, ..form(table, "people.csv", bytes) }]
             }
             Task::Items => lines_of_items(self.items),
-            Task::Matches(tables, lines) => {
-                let Written { csv, parquet, rows } = tables.matches(self.agreed, lines)?;
-                let name = |form: &str| format!("{}.{form}", MATCHES.name);
-                vec![output(name("csv"), csv, rows), output(name("parquet"), parquet, rows)]
+            Task::Differences(tables, numbered) => {
+                let people = ForPeople { columns: &DIFFERENCES_FOR_PEOPLE, chinese };
+                written(tables.differences(numbered, Some(people))?)
             }
+            Task::Matches(tables, lines) => written(tables.matches(self.agreed, lines)?),
             Task::NoMatches => {
                 let none = Sheet::new(MATCHES).finish()?;
                 vec![form(&none, "csv", none.csv()), form(&none, "parquet", none.parquet())]

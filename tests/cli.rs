@@ -392,10 +392,65 @@ fn formats_and_completions_are_listed() {
 }
 
 #[test]
-fn a_night_on_which_more_differs_than_fits_into_memory_is_refused() {
+fn a_night_on_which_every_row_differs_fits_into_little_memory() {
+    let workspace = Workspace::new();
+    // Keys of two kinds, rows without a key, some of whose provider's numbers are keys of others, rows that are there
+    // twice, rows that only one side has, and amounts that are a hundred times too large.
+    let ledger: String = (0..60_000_u32)
+        .filter(|number| number % 97 != 0)
+        .map(|number| {
+            let id = if number % 500 == 1 { String::new() } else { format!("A{number}") };
+            let kind = if number % 20 == 0 { "REFUND" } else { "PAYMENT" };
+            format!("{id},{},{kind},SUCCESS\n", 100 + number)
+        })
+        .collect();
+    let statement: String = (0..60_000_u32)
+        .filter(|number| number % 89 != 0)
+        .flat_map(|number| {
+            let id = if number % 500 == 2 { String::new() } else { format!("A{number}") };
+            let kind = if number % 20 == 0 { "REFUND" } else { "PAYMENT" };
+            let amount = if number % 700 == 0 { (100 + number) * 100 } else { 101 + number };
+            let own = if number % 1_000 == 2 { format!("A{}", number + 1) } else { format!("P{number}") };
+            let row = format!("{id},{amount},{kind},SUCCESS,{own}\n");
+            let again = (number % 300 == 7).then(|| format!("{id},{amount},{kind},SUCCESS,{own}D\n"));
+            let replica = (number % 400 == 2).then(|| row.clone());
+            [Some(row), again, replica].into_iter().flatten()
+        })
+        .collect();
+    let ledger = workspace.write("l.csv", format!("id,amount,kind,status\n{ledger}"));
+    let statement = workspace.write("s.csv", format!("id,amount,kind,status,provider_txn_id\n{statement}"));
+    let compare = |limit: &str| {
+        let out = workspace.path(limit);
+        let files = [ledger.to_str().unwrap(), statement.to_str().unwrap(), "--out", out.to_str().unwrap()];
+        let told = output(&[&["compare", "--key", "id", "--memory-limit", limit, "--profile"], &files[..]].concat());
+        assert_eq!(told.status.code(), Some(0), "{}", stderr(&told));
+        let file = |name: &str| std::fs::read(out.join(name)).unwrap();
+        let files = [file("differences.csv"), file("differences.parquet"), file("rejects.csv")];
+        (stdout(&told), files, stderr(&told).contains("\nmerge "))
+    };
+    let (page, files, in_turns) = compare("64MiB");
+    assert!(in_turns, "otherwise this tests nothing");
+    let (page_of_one, files_of_one, in_turns) = compare("8GiB");
+    assert!(!in_turns);
+    assert_eq!(page, page_of_one);
+    assert!(
+        page.contains("AMOUNT_SCALE") && page.contains("DUPLICATE_PAYMENT") && page.contains("KEY_MISSING"),
+        "{page}"
+    );
+    assert!(files == files_of_one, "the same bytes in however many turns");
+    let text = String::from_utf8(files[0].clone()).unwrap();
+    let mut ids: Vec<&str> = text.lines().skip(1).map(|line| &line[..33]).collect();
+    let count = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!((ids.len(), count > 59_000), (count, true), "no id is there twice");
+}
+
+#[test]
+fn a_key_with_more_records_than_fit_into_memory_is_refused() {
     let workspace = Workspace::new();
     let rows = |amount: u32| -> String {
-        let rows = (0..60_000).map(|number| format!("A{number},{}\n", amount + number));
+        let rows = (0..60_000).map(|number| format!("A1,{}\n", amount + number));
         format!("id,amount\n{}", rows.collect::<String>())
     };
     let (ledger, statement) = (workspace.write("l.csv", rows(1)), workspace.write("s.csv", rows(2)));

@@ -9,7 +9,7 @@ use tieout_kernel::proof::Broken;
 use tieout_kernel::record::{Across, Book, Direction, Instant, Kind, Notes, Origin, Record, Status};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::{Agreed, Night, place_of, row_of, split_of};
+use super::{Night, place_of, row_of, split_of};
 use crate::carry::Carried;
 use crate::error::{Complaint, Error};
 use crate::normalise::Columns;
@@ -121,16 +121,32 @@ pub struct Stored<'r> {
 impl std::fmt::Display for Stored<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match (self.night, self.line) {
-            (None, line) => write!(f, "{}:{line}", self.file),
+            (None, line) => f.write_str(&place_shown(self.file, line)),
             (Some(night), 0) => write!(f, "{}@{night}", self.file),
             (Some(night), line) => write!(f, "{}:{line}@{night}", self.file),
         }
     }
 }
 
-/// Reads the records of the residue with everything they have.
-pub fn fetch(night: &Night<'_>, lines_before: &[u64], agreed: &Agreed, progress: &Progress) -> Result<Residue, Error> {
-    let places = &agreed.residue;
+/// A row of a file of tonight.
+fn place_shown(file: &str, line: u64) -> String {
+    format!("{file}:{line}")
+}
+
+/// How many records fit into so many bytes with what becomes of them.
+#[must_use]
+pub fn room_for(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX) / BYTES_OF_A_RECORD
+}
+
+/// Reads some records, named by their places in order, with everything they have; `repeated` is that of what agreed.
+pub fn fetch(
+    night: &Night<'_>,
+    lines_before: &[u64],
+    places: &[u64],
+    repeated: [bool; 2],
+    progress: &Progress,
+) -> Result<Residue, Error> {
     fits(places.len(), night.memory.limit)?;
     progress.stage("fetch", Some(places.len() as u64));
     let mut by_split: Vec<(usize, Vec<u32>)> = Vec::new();
@@ -143,7 +159,7 @@ pub fn fetch(night: &Night<'_>, lines_before: &[u64], agreed: &Agreed, progress:
     let chunks = by_split
         .par_iter()
         .map(|(split, rows)| {
-            let chunk = fetch_split(night, lines_before[*split], *split, rows, agreed.repeated)?;
+            let chunk = fetch_split(night, lines_before[*split], *split, rows, repeated)?;
             progress.did(rows.len() as u64, 0);
             Ok(chunk)
         })
@@ -160,8 +176,7 @@ pub fn fetch(night: &Night<'_>, lines_before: &[u64], agreed: &Agreed, progress:
 /// Records that need the full rules are kept whole: a night on which more differ than fit is refused, before it
 /// takes what the machine does not have.
 fn fits(records: usize, limit: u64) -> Result<(), Error> {
-    let each = size_of::<Row>() + size_of::<Record<'_>>() + TEXT_OF_A_RECORD;
-    let bytes = (records * each) as u64;
+    let bytes = (records * BYTES_OF_A_RECORD) as u64;
     if bytes <= limit {
         return Ok(());
     }
@@ -177,6 +192,8 @@ fn fits(records: usize, limit: u64) -> Result<(), Error> {
 
 /// Bytes of text that a record has at least, with its share of what becomes of it.
 const TEXT_OF_A_RECORD: usize = 200;
+/// Bytes that a record takes while its end is decided.
+const BYTES_OF_A_RECORD: usize = size_of::<Row>() + size_of::<Record<'_>>() + TEXT_OF_A_RECORD;
 
 fn fetch_split(
     night: &Night<'_>,
@@ -329,13 +346,14 @@ impl Residue {
             others.truncate(self.compared);
             others
         };
-        if self.compared == 0 { Vec::new() } else { (0..self.len()).map(compared).collect() }
+        if self.compared == 0 { Vec::new() } else { (0..self.len()).into_par_iter().map(compared).collect() }
     }
 
     /// The records as the kernel takes them.
     #[must_use]
     pub fn records<'r>(&'r self, night: &Night<'_>, compared: &'r [Vec<Option<&'r str>>]) -> Vec<Record<'r>> {
         (0..self.len())
+            .into_par_iter()
             .map(|at| {
                 let compared = compared.get(at).map_or(&[][..], Vec::as_slice);
                 match self.carried(at) {
@@ -397,6 +415,16 @@ impl Residue {
             compared,
             across: Across::default(),
         }
+    }
+
+    /// Where a record came from, as people are shown it.
+    #[must_use]
+    pub fn place_shown(&self, night: &Night<'_>, at: usize) -> String {
+        if let Some(carried) = self.carried(at) {
+            return carried.stored().to_string();
+        }
+        let (chunk, row) = self.row(at);
+        place_shown(&night.files[chunk.file].open.name, chunk.rows[row].line)
     }
 
     /// Where a record came from and what else is known of it.

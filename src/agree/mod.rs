@@ -27,7 +27,8 @@ use tieout_kernel::money::{Minor, Total as Sum};
 use tieout_kernel::policy::Policy;
 use tieout_kernel::record::{Book, Kind, Origin, Status};
 
-pub use fetch::{Residue, Stored, fetch};
+pub use fetch::{Residue, Stored, fetch, room_for};
+pub use parts::part_of;
 pub use rows::{RowReader, Rows, StatementRow};
 pub(crate) use scan::aside;
 pub use scan::{Return, Scan, ScanFile, scan};
@@ -234,8 +235,8 @@ pub struct Agreed {
     /// Whether a side may have a key more than once: ledger, statement. What repeats is told apart by all that
     /// its rows say.
     pub repeated: [bool; 2],
-    /// Places of both books that need the full rules, in order.
-    pub residue: Vec<u64>,
+    /// Places of both books that need the full rules: first those that no partition has, then those of each.
+    pub residue: Vec<Vec<u64>>,
     /// What the rules across groups found, by place.
     pub marks: BTreeMap<u64, Mark>,
     /// Orders, by hash and ascending, on which more may have gone back than came in: all their
@@ -251,6 +252,31 @@ pub struct Agreed {
     pub orders: HashMap<u64, u128>,
     /// Orders that events go back to and that somebody knows.
     pub known: HashSet<u128>,
+}
+
+impl Agreed {
+    /// Places of both books that need the full rules, in order.
+    #[must_use]
+    pub fn places(&self) -> Vec<u64> {
+        let mut places = self.residue.concat();
+        places.par_sort_unstable();
+        places
+    }
+
+    /// The same in turns of so many records, each in order: no key is in two of them. A partition is never divided,
+    /// so that a turn may have more.
+    #[must_use]
+    pub fn turns(&self, records: usize) -> Vec<Vec<u64>> {
+        let mut turns: Vec<Vec<u64>> = vec![Vec::new()];
+        for places in &self.residue {
+            match turns.last_mut() {
+                Some(turn) if turn.is_empty() || turn.len() + places.len() <= records => turn.extend(places),
+                _ => turns.push(places.clone()),
+            }
+        }
+        turns.iter_mut().for_each(|turn| turn.par_sort_unstable());
+        turns
+    }
 }
 
 /// The keys and orders that tonight asks the history about.
@@ -285,17 +311,16 @@ pub fn settle_agreement(night: &Night<'_>, scan: &mut Scan, earlier: Earlier<'_>
         Ok(agree(&ledger, &statement, &asked))
     });
     let agreements: Vec<_> = agreements.collect::<Result<_, Error>>()?;
-    let residue = std::mem::take(&mut scan.keyless);
+    let keyless = std::mem::take(&mut scan.keyless);
     // Records without a number, and what a night leaves to the next, are known by all that they say.
-    let repeated = [!residue.is_empty() || night.wanted.pairs; 2];
-    let mut agreed = Agreed { repeated, residue, ..Agreed::default() };
+    let repeated = [!keyless.is_empty() || night.wanted.pairs; 2];
+    let mut agreed = Agreed { repeated, residue: vec![keyless], ..Agreed::default() };
     let mut payments = Vec::new();
     for agreement in agreements {
         agreed.matched += agreement.matched;
         agreed.matches.extend(agreement.matches);
         agreed.repeated = [0, 1].map(|side| agreed.repeated[side] || agreement.repeated[side]);
-        agreed.residue.extend(agreement.ledger);
-        agreed.residue.extend(agreement.statement);
+        agreed.residue.push([agreement.ledger, agreement.statement].concat());
         payments.extend(agreement.watched);
         agreed.known.extend(agreement.known);
     }
@@ -304,7 +329,6 @@ pub fn settle_agreement(night: &Night<'_>, scan: &mut Scan, earlier: Earlier<'_>
         look_across(night, scan, earlier, payments, &mut agreed)?;
     }
     agreed.matches.par_sort_unstable_by_key(|&(_, statement)| statement);
-    agreed.residue.par_sort_unstable();
     Ok(agreed)
 }
 
@@ -444,7 +468,7 @@ fn look_across(
         !is_concerned
     });
     agreed.matched -= pulled.len() as u64 / 2;
-    agreed.residue.extend(pulled);
+    agreed.residue[0].extend(pulled);
     Ok(())
 }
 

@@ -55,6 +55,13 @@ pub struct Parts {
     spill: Spill,
 }
 
+/// The partition of a key among so many, a power of two.
+#[inline]
+#[must_use]
+pub fn part_of(key: u128, count: usize) -> usize {
+    key as usize & (count - 1)
+}
+
 impl Default for Parts {
     /// None at all.
     fn default() -> Self {
@@ -84,7 +91,7 @@ impl Parts {
     #[inline]
     #[must_use]
     pub fn of_key(&self, key: u128) -> usize {
-        key as usize & (self.list.len() - 1)
+        part_of(key, self.list.len())
     }
 
     /// How many records there are.

@@ -32,6 +32,9 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// Rows of one partition aimed at: small enough for a cache, large enough to be worth a task.
 const PARTITION_ROWS: u64 = 65_536;
+/// There are at least so many: how many rows come is only guessed, and what differs goes through memory by
+/// partitions.
+const PARTITIONS_MIN: u64 = 64;
 /// Fingerprints of a split that are handed over before it ends.
 const HANDED_OVER: usize = 1 << 20;
 /// Rejects of a file that are kept as rows; beyond that they are counted.
@@ -148,7 +151,8 @@ pub struct Scan {
 pub fn scan(night: &Night<'_>, progress: &Progress) -> Result<Scan, Error> {
     let rows: u64 = night.splits.iter().map(|(_, split)| likely_rows(split)).sum();
     progress.stage("scan", Some(rows));
-    let count = usize::try_from((rows / 2 / PARTITION_ROWS).next_power_of_two().clamp(1, 1024)).unwrap_or(1);
+    let count =
+        usize::try_from((rows / 2 / PARTITION_ROWS).next_power_of_two().clamp(PARTITIONS_MIN, 1024)).unwrap_or(1);
     let parts = Parts::new(count, &night.memory);
     let shelf = Shelf::new(&night.memory);
     let results: Vec<SplitScan> = night

@@ -2,14 +2,16 @@
 
 use std::path::PathBuf;
 
+use rayon::prelude::*;
+
 use super::{DONE, INPUTS_INVALID, Limits, console, in_this_folder, store};
 use crate::compare::{Answer, Question, compare};
 use crate::error::Error;
 use crate::normalise::Unit;
 use crate::progress::profile;
-use crate::report::Table;
+use crate::report::Written;
 use crate::report::terminal::grouped;
-use crate::store::{Place, Store};
+use crate::store::{Body, Place};
 
 /// Rows that could not be read and are shown one by one.
 const REJECTS_SHOWN: usize = 5;
@@ -59,6 +61,7 @@ impl Arguments {
             amount: self.amount,
             compare: self.compare,
             currency: self.currency,
+            tables: self.out.is_some(),
             unit: self.unit.map(|unit| if unit == "minor" { Unit::Minor } else { Unit::Major }),
         };
         let progress = console::progress(false);
@@ -69,9 +72,15 @@ impl Arguments {
         rejects(&answer);
         progress.stage("write", None);
         if let Some(folder) = &self.out {
-            for table in [&answer.differences, &answer.rejects].into_iter().flatten() {
-                write(&store, &Place::Local(in_this_folder(folder)), table)?;
-            }
+            let folder = Place::Local(in_this_folder(folder));
+            let rejects = &answer.rejects;
+            let mut files: Vec<(String, Body)> = vec![
+                (format!("{}.csv", rejects.spec.name), rejects.csv().into()),
+                (rejects.spec.parquet_name(), rejects.parquet().into()),
+            ];
+            let differences = answer.differences.iter().flat_map(Written::files);
+            files.extend(differences.map(|(name, body)| (name, body.clone())));
+            files.par_iter().try_for_each(|(name, body)| store.write(&folder.join(name), body))?;
         }
         let spent = progress.finish();
         if self.profile {
@@ -90,7 +99,7 @@ impl Arguments {
 
 /// The first rows that could not be read, each with its place and the text itself.
 fn rejects(answer: &Answer) {
-    for row in answer.rejects.iter().flat_map(Table::rows).take(REJECTS_SHOWN) {
+    for row in answer.rejects.rows().take(REJECTS_SHOWN) {
         let cell = |name: &str| {
             let found = row.iter().find(|(column, _)| *column == name);
             found.and_then(|(_, text)| text.clone()).unwrap_or_default()
@@ -101,14 +110,6 @@ fn rejects(answer: &Answer) {
     if answer.rejected > REJECTS_SHOWN as u64 {
         console::note(&format!("and {} more rows that could not be read", answer.rejected - REJECTS_SHOWN as u64));
     }
-}
-
-fn write(store: &Store, folder: &Place, table: &Table) -> Result<(), Error> {
-    let (parquet, csv) = rayon::join(
-        || store.write(&folder.join(&table.spec.parquet_name()), &table.parquet().into()),
-        || store.write(&folder.join(&format!("{}.csv", table.spec.name)), &table.csv().into()),
-    );
-    parquet.and(csv)
 }
 
 fn page(answer: &Answer) -> String {

@@ -40,7 +40,7 @@ impl Tables<'_, '_> {
             rest = after;
         }
         parts.push(Part { agreed: &[], slow: rest });
-        in_parts(MATCHES, &parts, &self.night.memory, |part| self.part(part, lines))
+        in_parts(MATCHES, None, &parts, &self.night.memory, |part| self.part(part, lines))
     }
 
     fn part(&self, part: &Part<'_>, lines: &Lines) -> Result<Table, Error> {

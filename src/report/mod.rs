@@ -2,6 +2,7 @@
 
 pub mod evidence;
 mod frame;
+mod runs;
 pub mod schema;
 mod sheet;
 pub mod summary;
@@ -11,6 +12,7 @@ mod words;
 mod written;
 
 pub use frame::{Facts, Line};
-pub use sheet::{Cells, Holds, Sheet, Spec, Table, TableSpec, VERSION_KEY, guarded};
+pub use runs::Runs;
+pub use sheet::{Cells, ForPeople, Holds, Sheet, Spec, Table, TableSpec, VERSION_KEY, guarded};
 pub use words::masked;
 pub use written::Written;

@@ -85,6 +85,15 @@ pub struct TableSpec {
     pub columns: &'static [Spec],
 }
 
+/// What people are shown of a table.
+#[derive(Clone, Copy, Debug)]
+pub struct ForPeople<'c> {
+    /// The columns that they need.
+    pub columns: &'c [&'c str],
+    /// Whether the headings are Chinese; English otherwise.
+    pub chinese: bool,
+}
+
 /// Decimals of a money twin.
 pub const MONEY_SCALE: u8 = 4;
 const MONEY_PRECISION: u8 = 38;
@@ -95,7 +104,7 @@ pub const VERSION_KEY: &str = "tieout.schema";
 /// Rows built before they are handed to the writer.
 const BATCH: usize = 1 << 16;
 /// Rows of a part that is made by itself.
-const PART: usize = 1 << 13;
+pub(super) const PART: usize = 1 << 13;
 
 impl TableSpec {
     /// The Arrow schema with the version in its metadata.
@@ -109,6 +118,22 @@ impl TableSpec {
     /// The first line of its CSV for programs.
     pub(super) fn csv_head(&self) -> Vec<u8> {
         csv_written(false, |writer| writer.write_record(self.columns.iter().map(|column| column.name)))
+    }
+
+    fn chosen(&self, people: ForPeople<'_>) -> Vec<usize> {
+        let place = |name: &&str| self.columns.iter().position(|column| column.name == *name);
+        people.columns.iter().filter_map(place).collect()
+    }
+
+    /// The mark and the headings of its CSV for people.
+    pub(super) fn head_for_people(&self, people: ForPeople<'_>) -> Vec<u8> {
+        let heading = |at: usize| {
+            let spec = &self.columns[at];
+            if people.chinese { spec.zh.to_owned() } else { spec.name.replace('_', " ") }
+        };
+        let headings: Vec<String> = self.chosen(people).into_iter().map(heading).collect();
+        let head = csv_written(true, |writer| writer.write_record(&headings));
+        ["\u{feff}".as_bytes(), &head].concat()
     }
 
     /// Writes it as Parquet, batch by batch. Equal batches give equal bytes.
@@ -377,20 +402,15 @@ impl Table {
     }
 
     /// As CSV for people: a byte-order mark, headings in their language, and no cell that a
-    /// spreadsheet would take for a formula. `columns` are those that people need.
+    /// spreadsheet would take for a formula.
     #[must_use]
-    pub fn csv_for_people(&self, columns: &[&str], chinese: bool) -> Bytes {
-        let chosen: Vec<usize> = columns
-            .iter()
-            .filter_map(|name| self.spec.columns.iter().position(|column| column.name == *name))
-            .collect();
-        let heading = |&at: &usize| {
-            let spec = &self.spec.columns[at];
-            if chinese { spec.zh.to_owned() } else { spec.name.replace('_', " ") }
-        };
-        let headings: Vec<String> = chosen.iter().map(heading).collect();
-        let head = csv_written(true, |writer| writer.write_record(&headings));
-        ["\u{feff}".as_bytes(), &head, &self.written_rows(&chosen, true)].concat().into()
+    pub fn csv_for_people(&self, people: ForPeople<'_>) -> Bytes {
+        [self.spec.head_for_people(people), self.rows_for_people(people)].concat().into()
+    }
+
+    /// The rows of [`Table::csv_for_people`].
+    pub(super) fn rows_for_people(&self, people: ForPeople<'_>) -> Vec<u8> {
+        self.written_rows(&self.spec.chosen(people), true)
     }
 
     fn written_rows(&self, columns: &[usize], for_people: bool) -> Vec<u8> {
@@ -431,6 +451,12 @@ impl Table {
                 text.push_str(&self.cell(batch, column, row).unwrap_or_default());
             }
         }
+    }
+
+    /// The cell of a text column in the first batch.
+    pub(crate) fn text(&self, column: usize, row: usize) -> Option<&str> {
+        let array = self.batches.first()?.column(column);
+        array.is_valid(row).then(|| array.as_string::<i32>().value(row))
     }
 
     /// A cell as text; `None` for nothing.
@@ -629,7 +655,10 @@ mod tests {
             machine,
             "name,amount_minor,amount,day,at\n=cmd(),-105,-1.0500,2026-11-20,1970-01-01T00:00:00Z\n,,,,\n"
         );
-        let people = String::from_utf8(table("=cmd()").csv_for_people(&["name", "amount"], true).to_vec()).unwrap();
+        let people = String::from_utf8(
+            table("=cmd()").csv_for_people(ForPeople { columns: &["name", "amount"], chinese: true }).to_vec(),
+        )
+        .unwrap();
         assert_eq!(people, "\u{feff}名称,金额\r\n'=cmd(),-1.05\r\n,\r\n");
     }
 

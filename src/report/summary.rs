@@ -334,7 +334,9 @@ impl Parts<'_, '_> {
     /// Computes every figure of the first page.
     pub fn summary(&self) -> Result<Summary, Error> {
         let tie_outs = self.tie_outs()?;
-        let codes = code_lines(self.reconciled)?;
+        let mut codes = CodeSums::default();
+        codes.count(self.reconciled);
+        let codes = codes.lines()?;
         let states = self.states();
         let matches = [State::Matched.word(), State::LateMatched.word()];
         let matched = states.iter().filter(|line| line.book == "statement" && matches.contains(&line.state.as_str()));
@@ -420,7 +422,7 @@ impl Parts<'_, '_> {
                 Outcome::Difference(difference) if difference.is_settled() => State::Settled.word(),
                 Outcome::Difference(difference) => difference.code.word(),
             };
-            for (at, (member, _)) in outcome.records().into_iter().enumerate() {
+            for (at, (member, _)) in outcome.records().enumerate() {
                 let record = &records[member as usize];
                 let effect = if record.book == Book::Ledger { -record.effect() } else { record.effect() };
                 let counts = at == 0 || matches!(outcome, Outcome::Rest { .. });
@@ -534,46 +536,47 @@ impl Parts<'_, '_> {
     }
 }
 
-/// Differences by tier, code and currency: the most urgent first.
-pub fn code_lines(reconciled: &Reconciled<'_>) -> Result<Vec<CodeLine>, Error> {
-    let mut facts = Facts::<4, 4>::default();
-    for outcome in &reconciled.outcomes {
-        let Outcome::Difference(difference) = outcome else { continue };
-        if difference.is_settled() {
-            continue;
+/// Open differences by tier, code and currency: how many, exposure, at risk, fees.
+#[derive(Clone, Default, Debug)]
+pub struct CodeSums(BTreeMap<(Severity, Code, Currency), (u64, [Total; 3])>);
+
+impl CodeSums {
+    /// Counts what differs among some outcomes.
+    pub fn count(&mut self, reconciled: &Reconciled<'_>) {
+        for outcome in &reconciled.outcomes {
+            let Outcome::Difference(difference) = outcome else { continue };
+            let first = difference.ledger.first().or(difference.statement.first());
+            if let Some(&first) = first.filter(|_| !difference.is_settled()) {
+                let currency = reconciled.records[first as usize].currency;
+                let (count, sums) = self.0.entry((difference.severity, difference.code, currency)).or_default();
+                *count += 1;
+                let figures = [difference.exposure, difference.at_risk, difference.fee_delta];
+                sums.iter_mut().zip(figures).for_each(|(sum, figure)| *sum += figure.unwrap_or_default());
+            }
         }
-        let members = difference.ledger.iter().chain(&difference.statement);
-        let Some(first) = members.map(|&at| &reconciled.records[at as usize]).next() else { continue };
-        let figure = |total: Option<Total>| total.map_or(0, Total::get);
-        // Tier and precedence as text that sorts.
-        let order = format!("{}{:03}", difference.severity as u8, difference.code as u8);
-        facts.push(
-            [&order, difference.severity.word(), difference.code.word(), first.currency.code()],
-            [1, figure(difference.exposure), figure(difference.at_risk), figure(difference.fee_delta)],
-        );
     }
-    let exponents: BTreeMap<String, u8> = reconciled
-        .records
-        .iter()
-        .map(|record| (record.currency.code().to_owned(), record.currency.exponent()))
-        .collect();
-    let line = |line: super::frame::Line<4, 4>| {
-        let [_, severity, word, currency] = line.keys;
-        let code = Code::from_word(&word);
-        Ok(CodeLine {
-            label_en: code.map_or("", Code::label_en).to_owned(),
-            label_zh: code.map_or("", Code::label_zh).to_owned(),
-            code: word,
-            severity,
-            exponent: exponents.get(currency.as_str()).copied().unwrap_or(0),
-            currency,
-            count: u64::try_from(line.figures[0]).unwrap_or(0),
-            exposure_minor: narrow(line.figures[1])?,
-            at_risk_minor: narrow(line.figures[2])?,
-            fee_delta_minor: narrow(line.figures[3])?,
-        })
-    };
-    facts.summed().into_iter().map(line).collect()
+
+    /// A line for each, the most urgent first.
+    pub fn lines(self) -> Result<Vec<CodeLine>, Error> {
+        let line = |((severity, code, currency), (count, [exposure, at_risk, fee_delta])): (
+            (Severity, Code, Currency),
+            (u64, [Total; 3]),
+        )| {
+            Ok(CodeLine {
+                label_en: code.label_en().to_owned(),
+                label_zh: code.label_zh().to_owned(),
+                code: code.word().to_owned(),
+                severity: severity.word().to_owned(),
+                currency: currency.code().to_owned(),
+                exponent: currency.exponent(),
+                count,
+                exposure_minor: narrow(exposure.get())?,
+                at_risk_minor: narrow(at_risk.get())?,
+                fee_delta_minor: narrow(fee_delta.get())?,
+            })
+        };
+        self.0.into_iter().map(line).collect()
+    }
 }
 
 /// Open differences by age and currency.

@@ -1,9 +1,11 @@
 //! From outcomes to rows.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::civil;
 use rayon::prelude::*;
+use sha2::{Digest as _, Sha256};
 use tieout_kernel::calendar::Day;
 use tieout_kernel::code::{CashEffect, Code};
 use tieout_kernel::key::{Pass, event_key};
@@ -11,27 +13,28 @@ use tieout_kernel::money::Total;
 use tieout_kernel::outcome::{Difference, Outcome};
 use tieout_kernel::record::{Note, Record};
 
+use super::runs::Runs;
 use super::schema::{DIFFERENCES, FINDINGS, REJECTS};
-use super::sheet::{Sheet, Table};
-use super::summary::{CodeLine, code_lines};
+use super::sheet::{ForPeople, PART, Sheet, Table};
 use super::words::{explain, masked};
+use super::written::{Written, in_parts};
 use crate::agree::{Night, Residue, Scan};
 use crate::error::Error;
 use crate::finding::Finding;
 use crate::job::SeverityPlan;
 use crate::reconcile::Reconciled;
 use crate::settle;
-use crate::store::sha256;
+use crate::store::hex;
 use crate::weigh;
 
 /// Rows that are named one by one in a cell before the rest is counted.
 const ROWS_NAMED: usize = 20;
 
 /// A difference that is about to be published.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Numbered<'o> {
     /// Its id: the same on every run and every day.
-    pub id: String,
+    pub id: &'o str,
     /// What it is.
     pub difference: &'o Difference,
 }
@@ -43,21 +46,25 @@ pub struct Numbered<'o> {
 pub fn identified(job: &str, reconciled: &Reconciled<'_>, residue: &Residue) -> Vec<(String, usize)> {
     let named = reconciled.outcomes.par_iter().enumerate().filter_map(|(at, outcome)| match outcome {
         Outcome::Difference(difference) => {
-            Some((identity(job, difference, &reconciled.records), at, difference.as_ref()))
+            Some((Digest::of(&identity(job, difference, &reconciled.records)), at, difference.as_ref()))
         }
         Outcome::Match { .. } | Outcome::Rest { .. } => None,
     });
-    let mut named: Vec<(String, usize, &Difference)> = named.collect();
-    named.par_sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
+    let mut named: Vec<(Digest, usize, &Difference)> = named.collect();
+    named.par_sort_unstable_by_key(|(name, at, _)| (*name, *at));
     let kept = kept_ids(reconciled, residue);
     let taken: BTreeSet<&str> = kept.values().copied().collect();
-    let groups: Vec<&[(String, usize, &Difference)]> = named.chunk_by(|a, b| a.0 == b.0).collect();
-    let ids_of = |group: &[(String, usize, &Difference)]| -> Vec<(String, usize)> {
+    let groups: Vec<&[(Digest, usize, &Difference)]> = named.chunk_by(|a, b| a.0 == b.0).collect();
+    let ids_of = |group: &[(Digest, usize, &Difference)]| -> Vec<(String, usize)> {
         let mut differences: Vec<_> = group.iter().filter(|(_, at, _)| !kept.contains_key(at)).collect();
+        if let ([one], true) = (differences.as_slice(), taken.is_empty()) {
+            return vec![(one.0.id(), one.1)];
+        }
         // Groups that share their number, or have none, are told apart by their occurrence; what their
         // rows say decides which is the first, so the order of the input does not.
         differences.sort_by_cached_key(|(_, _, difference)| contents(difference, &reconciled.records));
-        let free = (0_u32..).map(|occurrence| difference_id(&group[0].0, occurrence));
+        let base = identity(job, group[0].2, &reconciled.records);
+        let free = (0_u32..).map(|occurrence| difference_id(&base, occurrence));
         let free = free.filter(|id| !taken.contains(id.as_str()));
         free.zip(differences.into_iter().map(|(_, at, _)| *at)).collect()
     };
@@ -67,9 +74,28 @@ pub fn identified(job: &str, reconciled: &Reconciled<'_>, residue: &Residue) -> 
     all
 }
 
+/// As much of the hash of what makes a difference itself as its id shows.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Digest([u8; 16]);
+
+impl Digest {
+    fn of(text: &str) -> Self {
+        let mut first = [0; 16];
+        first.copy_from_slice(&Sha256::digest(text.as_bytes())[..16]);
+        Self(first)
+    }
+
+    fn id(self) -> String {
+        format!("D{}", hex(&self.0))
+    }
+}
+
 /// The ids that differences keep, by the position of their outcome.
 fn kept_ids<'r>(reconciled: &Reconciled<'_>, residue: &'r Residue) -> HashMap<usize, &'r str> {
     let mut carried = Vec::new();
+    if residue.all_carried().is_empty() {
+        return HashMap::new();
+    }
     for (at, outcome) in reconciled.outcomes.iter().enumerate() {
         let Outcome::Difference(difference) = outcome else { continue };
         let members = difference.ledger.iter().chain(&difference.statement);
@@ -94,17 +120,14 @@ fn kept_ids<'r>(reconciled: &Reconciled<'_>, residue: &'r Residue) -> HashMap<us
 
 /// The differences in the order in which people read them: the most urgent first, then by code and id.
 #[must_use]
-pub fn numbered<'o>(ids: &[(String, usize)], reconciled: &'o Reconciled<'_>) -> Vec<Numbered<'o>> {
-    let mut all: Vec<Numbered<'o>> = Vec::with_capacity(ids.len());
-    for (id, at) in ids {
-        if let Outcome::Difference(difference) = &reconciled.outcomes[*at] {
-            all.push(Numbered { id: id.clone(), difference });
-        }
-    }
-    all.par_sort_by(|a, b| {
-        let key = |one: &Numbered<'_>| (one.difference.severity, one.difference.code);
-        key(a).cmp(&key(b)).then_with(|| a.id.cmp(&b.id))
-    });
+pub fn numbered<'o>(ids: &'o [(String, usize)], reconciled: &'o Reconciled<'_>) -> Vec<Numbered<'o>> {
+    let one = |(id, at): &'o (String, usize)| match &reconciled.outcomes[*at] {
+        Outcome::Difference(difference) => Some(Numbered { id, difference }),
+        Outcome::Match { .. } | Outcome::Rest { .. } => None,
+    };
+    let mut all: Vec<Numbered<'o>> = ids.iter().filter_map(one).collect();
+    // They are in the order of their ids.
+    all.par_sort_by_key(|one| (one.difference.severity, one.difference.code));
     all
 }
 
@@ -122,16 +145,14 @@ fn identity(job: &str, difference: &Difference, records: &[Record<'_>]) -> Strin
     let name = |at: &u32| {
         let record = &records[*at as usize];
         let number = event_key(record).or(record.provider_txn_id).or(record.order_no);
-        let number = number.map_or_else(|| format!("content {:016x}", record.content), str::to_owned);
-        format!("{}\u{1f}{}\u{1f}{number}", record.account, record.kind.class())
+        let number = number.map_or_else(|| Cow::Owned(format!("content {:016x}", record.content)), Cow::Borrowed);
+        [job, record.account, record.kind.class().word(), &number].join("\u{1f}")
     };
-    let name = members.iter().map(name).min().unwrap_or_default();
-    format!("{job}\u{1f}{name}")
+    members.iter().map(name).min().unwrap_or_else(|| format!("{job}\u{1f}"))
 }
 
 fn difference_id(base: &str, occurrence: u32) -> String {
-    let text = if occurrence == 0 { base.to_owned() } else { format!("{base}\u{1f}{occurrence}") };
-    format!("D{}", &sha256(text.as_bytes())[..32])
+    if occurrence == 0 { Digest::of(base).id() } else { Digest::of(&format!("{base}\u{1f}{occurrence}")).id() }
 }
 
 /// What the tables are made of.
@@ -166,7 +187,7 @@ impl Tables<'_, '_> {
     /// `file:line` of some records.
     #[must_use]
     pub fn rows(&self, members: &[u32]) -> Option<String> {
-        let name = |&at: &u32| self.residue.stored(self.night, at as usize).to_string();
+        let name = |&at: &u32| self.residue.place_shown(self.night, at as usize);
         let mut names: Vec<String> = members.iter().take(ROWS_NAMED).map(name).collect();
         if members.len() > ROWS_NAMED {
             names.push(format!("and {} more", members.len() - ROWS_NAMED));
@@ -197,8 +218,20 @@ impl Tables<'_, '_> {
     }
 
     /// The table of differences.
-    pub fn differences(&self, numbered: &[Numbered<'_>]) -> Result<Table, Error> {
-        Table::of_parts(DIFFERENCES, numbered, |sheet, one| self.difference(sheet, &one.id, one.difference))
+    pub fn differences(&self, numbered: &[Numbered<'_>], people: Option<ForPeople<'_>>) -> Result<Written, Error> {
+        let parts: Vec<_> = numbered.chunks(PART).collect();
+        in_parts(DIFFERENCES, people, &parts, &self.night.memory, |part| self.some_differences(part))
+    }
+
+    /// The differences of one turn of several.
+    pub fn put_differences(&self, numbered: &[Numbered<'_>], runs: &mut Runs) -> Result<(), Error> {
+        runs.put(&numbered.chunks(PART).collect::<Vec<_>>(), |part| self.some_differences(part))
+    }
+
+    fn some_differences(&self, numbered: &[Numbered<'_>]) -> Result<Table, Error> {
+        let mut sheet = Sheet::new(DIFFERENCES);
+        numbered.iter().for_each(|one| self.difference(&mut sheet, one.id, one.difference));
+        sheet.finish()
     }
 
     fn difference(&self, sheet: &mut Sheet, id: &str, difference: &Difference) {
@@ -264,43 +297,38 @@ impl Tables<'_, '_> {
             .text(self.extra(difference).as_deref())
             .end_row();
     }
+}
 
-    /// Differences by code.
-    pub fn code_lines(&self) -> Result<Vec<CodeLine>, Error> {
-        code_lines(self.reconciled)
-    }
-
-    /// Rows that are no records.
-    pub fn rejects(&self) -> Result<Table, Error> {
-        let mut sheet = Sheet::new(REJECTS);
-        for (number, scanned) in self.scan.files.iter().enumerate() {
-            let file = &self.night.files[number];
-            let mut of_split: BTreeMap<usize, Vec<&crate::reject::Reject>> = BTreeMap::new();
-            for (split, reject) in &scanned.rejects {
-                of_split.entry(*split).or_default().push(reject);
-            }
-            for (split, mut rejects) in of_split {
-                rejects.sort_by_key(|reject| reject.row);
-                let rows: Vec<u32> = rejects.iter().map(|reject| reject.row).collect();
-                let lines = file.open.lines(&self.night.splits[split].1, &rows, self.scan.lines_before[split])?;
-                for (reject, line) in rejects.iter().zip(lines) {
-                    let optional = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-                    sheet
-                        .text(Some(self.source_name(file.source)))
-                        .text(Some(&file.open.name))
-                        .count(line)
-                        .text(optional(&reject.column).as_deref())
-                        .text(optional(reject.field).as_deref())
-                        .text(Some(&reject.text))
-                        .text(Some(reject.reason.word()))
-                        .text(Some(&reject.reason.says()))
-                        .text(Some(reject.reason.hint()))
-                        .end_row();
-                }
+/// Rows that are no records.
+pub fn rejects(night: &Night<'_>, scan: &Scan) -> Result<Table, Error> {
+    let mut sheet = Sheet::new(REJECTS);
+    for (number, scanned) in scan.files.iter().enumerate() {
+        let file = &night.files[number];
+        let mut of_split: BTreeMap<usize, Vec<&crate::reject::Reject>> = BTreeMap::new();
+        for (split, reject) in &scanned.rejects {
+            of_split.entry(*split).or_default().push(reject);
+        }
+        for (split, mut rejects) in of_split {
+            rejects.sort_by_key(|reject| reject.row);
+            let rows: Vec<u32> = rejects.iter().map(|reject| reject.row).collect();
+            let lines = file.open.lines(&night.splits[split].1, &rows, scan.lines_before[split])?;
+            for (reject, line) in rejects.iter().zip(lines) {
+                let optional = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+                sheet
+                    .text(Some(&night.policy.source(file.source).name))
+                    .text(Some(&file.open.name))
+                    .count(line)
+                    .text(optional(&reject.column).as_deref())
+                    .text(optional(reject.field).as_deref())
+                    .text(Some(&reject.text))
+                    .text(Some(reject.reason.word()))
+                    .text(Some(&reject.reason.says()))
+                    .text(Some(reject.reason.hint()))
+                    .end_row();
             }
         }
-        sheet.finish()
     }
+    sheet.finish()
 }
 
 /// All flags and notes of a difference as words.

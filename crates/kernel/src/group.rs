@@ -50,6 +50,11 @@ pub(crate) struct Group<'g, 'r> {
 #[must_use]
 pub fn resolve(records: &[Record<'_>], members: &[u32], pass: Pass, policy: &Policy) -> Resolved {
     let mut group = Group::new(records, pass, policy);
+    if let Some(pair) = plain_pair(records, members) {
+        group.open_by(&[pair.0, pair.1]);
+        group.judge(pair, Notes::NONE);
+        return group.resolved;
+    }
     let (ledger, statement): (Vec<u32>, Vec<u32>) =
         members.iter().partition(|&&one| records[one as usize].book == Book::Ledger);
     let ledger = group.collapse_replicas(ledger);
@@ -59,6 +64,17 @@ pub fn resolve(records: &[Record<'_>], members: &[u32], pass: Pass, policy: &Pol
     let statement = group.net(statement, 1);
     group.resolve_sides(ledger, statement);
     group.resolved
+}
+
+/// One record on each side, neither of which undoes another: the common case, which leaves nothing to choose.
+fn plain_pair(records: &[Record<'_>], members: &[u32]) -> Option<Pair> {
+    let &[one, other] = members else { return None };
+    let is_ledger = |at: u32| records[at as usize].book == Book::Ledger;
+    let undoes = |at: u32| matches!(records[at as usize].kind, Kind::Reversal | Kind::ReserveRelease);
+    if is_ledger(one) == is_ledger(other) || undoes(one) || undoes(other) {
+        return None;
+    }
+    Some(if is_ledger(one) { (one, other) } else { (other, one) })
 }
 
 /// Splits rows into those that say something new and those that are the same row again: equal bytes,

@@ -32,6 +32,7 @@ pub mod code;
 pub mod currency;
 pub mod fee;
 pub mod fingerprint;
+mod gather;
 pub mod group;
 pub mod key;
 pub mod money;

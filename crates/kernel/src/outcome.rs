@@ -140,16 +140,16 @@ pub enum Outcome {
 
 impl Outcome {
     /// The records that end here, each with its state.
-    #[must_use]
-    pub fn records(&self) -> Vec<(u32, State)> {
-        match self {
-            Self::Match { ledger, statement, state, .. } => vec![(*ledger, *state), (*statement, *state)],
-            Self::Rest { record, state, .. } => vec![(*record, *state)],
+    pub fn records(&self) -> impl Iterator<Item = (u32, State)> + '_ {
+        let (few, many, state): ([Option<u32>; 2], [&[u32]; 2], State) = match self {
+            Self::Match { ledger, statement, state, .. } => ([Some(*ledger), Some(*statement)], [&[], &[]], *state),
+            Self::Rest { record, state, .. } => ([Some(*record), None], [&[], &[]], *state),
             Self::Difference(difference) => {
-                let members = difference.ledger.iter().chain(&difference.statement);
                 let state = if difference.is_settled() { State::Settled } else { State::InDifference };
-                members.map(|&record| (record, state)).collect()
+                ([None, None], [&difference.ledger, &difference.statement], state)
             }
-        }
+        };
+        let many = many.into_iter().flatten().copied();
+        few.into_iter().flatten().chain(many).map(move |record| (record, state))
     }
 }

@@ -16,6 +16,9 @@ pub type Pair = (u32, u32);
 /// Pairs come in order of the statement record's time, number and place.
 #[must_use]
 pub fn pair_up(records: &[Record<'_>], ledger: &[u32], statement: &[u32]) -> Vec<Pair> {
+    if let ([ours], [theirs]) = (ledger, statement) {
+        return vec![(*ours, *theirs)];
+    }
     let mut pairs = Vec::new();
     let mut by_amount: BTreeMap<_, (Vec<u32>, Vec<u32>)> = BTreeMap::new();
     for &one in ledger {

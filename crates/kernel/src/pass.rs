@@ -4,10 +4,12 @@
 //! left. A shell that holds the records in partitions calls the passes one by one, partitioned by
 //! that pass's key; [`reconcile`] runs them all on one slice and is the definition of the result.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
+use std::hash::Hash;
 
 use crate::classify::Hits;
 use crate::code::{Code, Codes};
+use crate::gather::gather;
 use crate::group::{self, Group, Resolved, low_confidence};
 use crate::key::{KindClass, Pass, event_key, order_key};
 use crate::outcome::{Outcome, State};
@@ -50,29 +52,22 @@ pub fn run(pass: Pass, records: &[Record<'_>], members: &[u32], policy: &Policy)
     resolved
 }
 
-/// Groups members by a key; those without one are left over.
-fn grouped<'r, K: Ord>(
+/// Shows the members of each key; those without one are left over.
+fn grouped<'r, K: Hash + Eq>(
     records: &[Record<'r>],
     members: &[u32],
     key: impl Fn(&Record<'r>) -> Option<K>,
-    left: &mut Vec<u32>,
-) -> BTreeMap<K, Vec<u32>> {
-    let mut groups: BTreeMap<K, Vec<u32>> = BTreeMap::new();
-    for &one in members {
-        match key(&records[one as usize]) {
-            Some(key) => groups.entry(key).or_default().push(one),
-            None => left.push(one),
-        }
-    }
-    groups
+    mut group: impl FnMut(&[u32]) -> Resolved,
+) -> Resolved {
+    let mut all = Resolved::default();
+    let keyless = gather(members, |one| key(&records[one as usize]), |members| all.add(group(members)));
+    all.left.extend(keyless);
+    all
 }
 
 fn by_event<'r>(records: &[Record<'r>], members: &[u32], policy: &Policy) -> Resolved {
-    let mut all = Resolved::default();
     let key = |record: &Record<'r>| event_key(record).map(|number| (number, record.account, record.kind.class()));
-    for group in grouped(records, members, key, &mut all.left).into_values() {
-        all.add(group::resolve(records, &group, Pass::K1, policy));
-    }
+    let mut all = grouped(records, members, key, |group| group::resolve(records, group, Pass::K1, policy));
     let (numberless, left) = std::mem::take(&mut all.left).into_iter().partition(|&one| {
         let record = &records[one as usize];
         event_key(record).is_none() && record.provider_txn_id.is_none()
@@ -101,16 +96,12 @@ fn sides(records: &[Record<'_>], members: &[u32]) -> (Vec<u32>, Vec<u32>) {
 
 /// K2: the provider's number. One number may stand on several rows of one kind, so rows are told
 /// apart by their occurrence. What the account keeps apart is looked at last, without it.
-fn by_provider_number(records: &[Record<'_>], members: &[u32], policy: &Policy) -> Resolved {
-    let mut all = Resolved::default();
-    let key = |record: &Record<'_>| {
-        let number = record.provider_txn_id?.to_owned();
-        Some((record.account.to_owned(), record.kind, number))
-    };
+fn by_provider_number<'r>(records: &[Record<'r>], members: &[u32], policy: &Policy) -> Resolved {
+    let key = |record: &Record<'r>| Some((record.account, record.kind, record.provider_txn_id?));
     let mut single = Vec::new();
-    for members in grouped(records, members, key, &mut all.left).into_values() {
+    let mut all = grouped(records, members, key, |members| {
         let mut group = Group::new(records, Pass::K2, policy);
-        let kept = group.collapse_replicas(members);
+        let kept = group.collapse_replicas(members.to_vec());
         group.open_by(&kept);
         let (ledger, statement) = sides(records, &kept);
         let pairs = pairs_of_one_number(records, &ledger, &statement);
@@ -120,20 +111,20 @@ fn by_provider_number(records: &[Record<'_>], members: &[u32], policy: &Policy) 
         let mut rest = [ledger, statement].concat();
         remove(&mut rest, &pairs);
         single.extend(rest);
-        all.add(group.resolved);
-    }
-    let without_account = |record: &Record<'_>| Some((record.kind, record.provider_txn_id?.to_owned()));
-    for members in grouped(records, &single, without_account, &mut all.left).into_values() {
-        match sides(records, &members) {
-            (ledger, statement) if is_wrong_merchant(records, &ledger, &statement, policy) => {
-                let mut group = Group::new(records, Pass::K2, policy);
-                group.open_by(&members);
-                group.judge((ledger[0], statement[0]), Notes::NONE);
-                all.add(group.resolved);
-            }
-            (ledger, statement) => all.left.extend(ledger.into_iter().chain(statement)),
+        group.resolved
+    });
+    let without_account = |record: &Record<'r>| Some((record.kind, record.provider_txn_id?));
+    all.add(grouped(records, &single, without_account, |members| {
+        let (ledger, statement) = sides(records, members);
+        let mut group = Group::new(records, Pass::K2, policy);
+        if is_wrong_merchant(records, &ledger, &statement, policy) {
+            group.open_by(members);
+            group.judge((ledger[0], statement[0]), Notes::NONE);
+        } else {
+            group.resolved.left.extend(ledger.into_iter().chain(statement));
         }
-    }
+        group.resolved
+    }));
     all
 }
 
@@ -200,18 +191,15 @@ fn is_wrong_merchant(records: &[Record<'_>], ledger: &[u32], statement: &[u32], 
 
 /// K3: the order. Payments as under K1; a refund only when the order has one on each side, or when
 /// one side does not number its refunds and the amounts tell them apart.
-fn by_order(records: &[Record<'_>], members: &[u32], policy: &Policy) -> Resolved {
-    let mut all = Resolved::default();
-    let key =
-        |record: &Record<'_>| Some((record.account.to_owned(), record.kind.class(), order_key(record)?.to_owned()));
-    for ((_, class, _), group) in grouped(records, members, key, &mut all.left) {
-        if class == KindClass::Payment {
-            all.add(group::resolve(records, &group, Pass::K3, policy));
+fn by_order<'r>(records: &[Record<'r>], members: &[u32], policy: &Policy) -> Resolved {
+    let key = |record: &Record<'r>| Some((record.account, record.kind.class(), order_key(record)?));
+    grouped(records, members, key, |group| {
+        if records[group[0] as usize].kind.class() == KindClass::Payment {
+            group::resolve(records, group, Pass::K3, policy)
         } else {
-            all.add(refunds_of_one_order(records, &group, policy));
+            refunds_of_one_order(records, group, policy)
         }
-    }
-    all
+    })
 }
 
 fn refunds_of_one_order(records: &[Record<'_>], members: &[u32], policy: &Policy) -> Resolved {
@@ -247,17 +235,13 @@ fn refunds_of_one_order(records: &[Record<'_>], members: &[u32], policy: &Policy
 
 /// K4: equal amount and party, close in time, unique on both sides. Two records that both have a
 /// number of their own are never married here: their numbers say that they are two events.
-fn by_amount(records: &[Record<'_>], members: &[u32], policy: &Policy) -> Resolved {
-    let mut all = Resolved::default();
-    let key = |record: &Record<'_>| {
+fn by_amount<'r>(records: &[Record<'r>], members: &[u32], policy: &Policy) -> Resolved {
+    let key = |record: &Record<'r>| {
         let has_party = record.counterparty.is_some() || !policy.by_amount.party_required;
         (has_party && record.occurred_at.is_some())
-            .then(|| (record.account.to_owned(), record.kind.class(), record.currency, record.signed()))
+            .then(|| (record.account, record.kind.class(), record.currency, record.signed()))
     };
-    for members in grouped(records, members, key, &mut all.left).into_values() {
-        all.add(candidates(records, &members, policy));
-    }
-    all
+    grouped(records, members, key, |members| candidates(records, members, policy))
 }
 
 fn candidates(records: &[Record<'_>], members: &[u32], policy: &Policy) -> Resolved {

@@ -4,7 +4,7 @@
 //! are made. The two counts share no code on the way, and a run whose counts disagree publishes
 //! nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use crate::currency::Currency;
@@ -22,10 +22,17 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Counts one record.
-    pub fn count(&mut self, record: &Record<'_>) {
-        self.rows += 1;
-        self.move_money(record.account, record.currency, record.effect());
+    /// The tally of some records.
+    #[must_use]
+    pub fn of<'r, 'a: 'r>(records: impl Iterator<Item = &'r Record<'a>>) -> Self {
+        let mut tally = Self::default();
+        let mut sums = Sums::default();
+        for record in records {
+            tally.rows += 1;
+            sums.add((record.account, record.currency), record.effect());
+        }
+        sums.into_effects(&mut tally.effect);
+        tally
     }
 
     /// Adds an effect without a row.
@@ -69,6 +76,35 @@ impl Tally {
     }
 }
 
+/// Money by account and currency while it is summed: no name is copied for a record.
+#[derive(Default)]
+struct Sums<'a> {
+    list: Vec<((&'a str, Currency), Total)>,
+    numbers: HashMap<(&'a str, Currency), usize>,
+    last: usize,
+}
+
+impl<'a> Sums<'a> {
+    fn add(&mut self, key: (&'a str, Currency), effect: Total) {
+        if effect.is_zero() {
+            return;
+        }
+        if self.list.get(self.last).is_none_or(|(last, _)| *last != key) {
+            self.last = *self.numbers.entry(key).or_insert_with(|| {
+                self.list.push((key, Total::ZERO));
+                self.list.len() - 1
+            });
+        }
+        self.list[self.last].1 += effect;
+    }
+
+    fn into_effects(self, effects: &mut BTreeMap<(String, Currency), Total>) {
+        for ((account, currency), sum) in self.list {
+            *effects.entry((account.to_owned(), currency)).or_default() += sum;
+        }
+    }
+}
+
 /// A proof that failed: the program's own fault, never the data's.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Broken(pub String);
@@ -98,22 +134,31 @@ impl Ends {
     /// states another exposure than its records have.
     pub fn count(&mut self, records: &[Record<'_>], members: &[u32], outcomes: &[Outcome]) -> Result<(), Broken> {
         let mut ended = vec![0_u8; records.len()];
+        let mut by_state: BTreeMap<(Book, State), (u64, Sums<'_>)> = BTreeMap::new();
+        let mut exposure = Sums::default();
         for outcome in outcomes {
             let mut effect = Total::ZERO;
             for (at, state) in outcome.records() {
                 let record = &records[at as usize];
                 ended[at as usize] = ended[at as usize].saturating_add(1);
-                self.by_state.entry((record.book, state)).or_default().count(record);
+                let key = (record.account, record.currency);
+                let (rows, moved) = by_state.entry((record.book, state)).or_default();
+                *rows += 1;
+                moved.add(key, record.effect());
                 let effect_here = if record.book == Book::Ledger { -record.effect() } else { record.effect() };
                 effect += effect_here;
-                let agrees = matches!(state, State::Matched | State::LateMatched);
-                if !agrees && !effect_here.is_zero() {
-                    let key = (record.account.to_owned(), record.currency);
-                    *self.exposure.entry(key).or_default() += effect_here;
+                if !matches!(state, State::Matched | State::LateMatched) {
+                    exposure.add(key, effect_here);
                 }
             }
             prove_outcome(records, outcome, effect)?;
         }
+        for (key, (rows, moved)) in by_state {
+            let tally = self.by_state.entry(key).or_default();
+            tally.rows += rows;
+            moved.into_effects(&mut tally.effect);
+        }
+        exposure.into_effects(&mut self.exposure);
         for &one in members {
             if ended[one as usize] != 1 {
                 let record = &records[one as usize];
@@ -235,7 +280,7 @@ fn first_gap(
 }
 
 fn several_currencies(records: &[Record<'_>], outcome: &Outcome) -> bool {
-    let mut currencies = outcome.records().into_iter().map(|(at, _)| records[at as usize].currency);
+    let mut currencies = outcome.records().map(|(at, _)| records[at as usize].currency);
     let first = currencies.next();
     currencies.any(|currency| Some(currency) != first)
 }

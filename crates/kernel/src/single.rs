@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::classify::{Hits, net_gap, stuck_code, within_horizon};
 use crate::code::{Code, Codes};
+use crate::gather::gather;
 use crate::group::{describe, surplus_code};
 use crate::key::event_key;
 use crate::money::Total;
@@ -15,19 +16,19 @@ use crate::record::{Book, Kind, Note, Notes, Origin, Record, Status};
 /// Concludes what no pass decided.
 #[must_use]
 pub fn conclude(records: &[Record<'_>], members: &[u32], policy: &Policy) -> Vec<Outcome> {
-    let mut groups: BTreeMap<_, Vec<u32>> = BTreeMap::new();
-    for &one in members {
+    let key = |one: u32| {
         let record = &records[one as usize];
-        let number = event_key(record).map(str::to_owned);
+        let number = event_key(record);
         // Without a number, and in classes where a number may repeat, everyone stands alone.
         let alone = (number.is_none() || !record.kind.class().is_single()).then_some(one);
-        groups.entry((record.account, record.kind.class(), number, alone)).or_default().push(one);
-    }
+        Some((record.account, record.kind.class(), number, alone))
+    };
     let mut conclusion = Conclusion { records, policy, outcomes: Vec::new() };
-    for mut group in groups.into_values() {
+    gather(members, key, |group| {
+        let mut group = group.to_vec();
         group.sort_by_key(|&one| order(&records[one as usize]));
         conclusion.group(&group);
-    }
+    });
     conclusion.outcomes
 }
 

@@ -157,11 +157,7 @@ pub fn prove(records: &[Record], outcomes: &[Outcome]) {
     let members: Vec<u32> = (0..u32::try_from(records.len()).unwrap()).collect();
     let mut ends = Ends::default();
     ends.count(records, &members, outcomes).unwrap();
-    let tally = |ledger: bool| {
-        let mut tally = Tally::default();
-        records.iter().filter(|record| (record.book == Book::Ledger) == ledger).for_each(|record| tally.count(record));
-        tally
-    };
+    let tally = |ledger: bool| Tally::of(records.iter().filter(|record| (record.book == Book::Ledger) == ledger));
     ends.prove(&tally(true), &tally(false)).unwrap();
 }
 

@@ -5,6 +5,8 @@
 //! A name that ends in `_minor` is in minor units, others are in major units. There is no calendar
 //! and no horizon: a single record is a difference at once.
 
+mod turns;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
@@ -24,10 +26,9 @@ use crate::normalise::{
     ByKind, CodeRule, KindOf, Mapping, MoneyRule, NegativePayment, Principal, Sign, TextRule, Unit,
 };
 use crate::progress::Progress;
-use crate::reconcile;
-use crate::report::Table;
-use crate::report::summary::CodeLine;
-use crate::report::tables::{self, Tables};
+use crate::report::summary::{CodeLine, CodeSums};
+use crate::report::tables;
+use crate::report::{Table, Written};
 use crate::run::prove;
 use crate::store::{Place, Store};
 
@@ -48,6 +49,8 @@ pub struct Question {
     pub currency: Option<String>,
     /// The unit of amounts whose name does not say it.
     pub unit: Option<Unit>,
+    /// Whether the differences are wanted one by one, and not only their sums.
+    pub tables: bool,
 }
 
 /// The answer.
@@ -70,12 +73,12 @@ pub struct Answer {
     /// What was compared, in words.
     #[serde(skip)]
     pub compared: String,
-    /// The table of differences.
+    /// The table of differences, where it was asked for.
     #[serde(skip)]
-    pub differences: Option<Table>,
+    pub differences: Option<Written>,
     /// The table of rejects.
     #[serde(skip)]
-    pub rejects: Option<Table>,
+    pub rejects: Table,
 }
 
 /// Differences of one code.
@@ -158,43 +161,24 @@ pub fn compare(store: &Store, question: &Question, memory: Memory, progress: &Pr
     let night = Night::new(&policy, files, wanted, 0x7469_656f_7574, memory);
     let mut scan = agree::scan(&night, progress)?;
     progress.stage("agree", None);
-    let agreed = agree::settle_agreement(&night, &mut scan, Earlier::NOTHING)?;
-    let residue = agree::fetch(&night, &scan.lines_before, &agreed, progress)?;
-    progress.stage("reconcile", None);
-    let compared = residue.compared();
-    let records = residue.records(&night, &compared);
-    let mut reconciled = reconcile::reconcile(records, &policy, &BTreeMap::new())?;
-    reconciled.close()?;
-    prove(&night, &scan, &mut reconciled)?;
-    progress.stage("tables", None);
-    let tables = Tables {
-        night: &night,
-        scan: &scan,
-        residue: &residue,
-        reconciled: &reconciled,
-        day: None,
-        severity: None,
-        first_seen: &BTreeMap::new(),
-        history_since: None,
-    };
-    let numbered = tables::numbered(&tables::identified("compare", &reconciled, &residue), &reconciled);
-    let matched = agreed.matched + tables.slow_match_count();
+    let mut agreed = agree::settle_agreement(&night, &mut scan, Earlier::NOTHING)?;
+    let mut judged = turns::judge(&night, &scan, &mut agreed, question.tables, progress)?;
+    prove(&night, &scan, &mut judged.ends, &judged.fetched, &Default::default())?;
     let records_of = |side: usize| scan.files[side].totals.rows();
     Ok(Answer {
         ledger_records: records_of(0),
         statement_records: records_of(1),
-        matched,
-        codes: codes(&tables)?,
+        matched: agreed.matched + judged.matched,
+        codes: codes(judged.codes)?,
         rejected: scan.files.iter().map(|file| file.rejected).sum(),
         findings,
         compared: roles.words(),
-        differences: Some(tables.differences(&numbered)?),
-        rejects: Some(tables.rejects()?),
+        differences: judged.differences,
+        rejects: tables::rejects(&night, &scan)?,
     })
 }
 
-fn codes(tables: &Tables<'_, '_>) -> Result<Vec<CodeCount>, Error> {
-    let lines: Vec<CodeLine> = tables.code_lines()?;
+fn codes(sums: CodeSums) -> Result<Vec<CodeCount>, Error> {
     let count = |line: CodeLine| CodeCount {
         label: Code::from_word(&line.code).map_or("", Code::label_en),
         code: line.code,
@@ -203,7 +187,7 @@ fn codes(tables: &Tables<'_, '_>) -> Result<Vec<CodeCount>, Error> {
         currency: line.currency,
         exponent: line.exponent,
     };
-    Ok(lines.into_iter().map(count).collect())
+    Ok(sums.lines()?.into_iter().map(count).collect())
 }
 
 /// Opens one file as delimited text, Parquet or JSON Lines, whatever it looks like.
