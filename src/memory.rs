@@ -18,6 +18,8 @@ pub struct Memory {
     pub output: u64,
     /// A folder on a local disk for what does not fit.
     pub spill_dir: PathBuf,
+    /// A folder on a local disk in which large files of the result are made, so that they can stay there.
+    pub results: Option<PathBuf>,
 }
 
 impl Memory {
@@ -32,7 +34,14 @@ impl Memory {
     /// has while it reads takes the other.
     #[must_use]
     pub const fn of(limit: u64, spill_dir: PathBuf) -> Self {
-        Self { limit, fingerprints: limit / 2, rows: limit / 8, output: limit / 64, spill_dir }
+        Self { limit, fingerprints: limit / 2, rows: limit / 8, output: limit / 64, spill_dir, results: None }
+    }
+
+    /// What is wrong with the folder of the result.
+    #[must_use]
+    pub fn cannot_write(folder: &Path, cause: &dyn std::fmt::Display) -> Error {
+        let what = format!("writing to {}: {cause}", folder.display());
+        Error::Limit(Complaint::new(what).hint("make room there, or name another folder"))
     }
 
     /// What is wrong with the folder for what does not fit.

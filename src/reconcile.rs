@@ -139,9 +139,16 @@ impl Reconciled<'_> {
 
     /// Counts where the records ended, once nothing changes any more.
     pub fn close(&mut self) -> Result<(), Broken> {
+        self.ends = self.ended()?;
+        Ok(())
+    }
+
+    /// Where the records ended.
+    pub fn ended(&self) -> Result<Ends, Broken> {
         let members: Vec<u32> = (0_u32..).take(self.records.len()).collect();
-        self.ends = Ends::default();
-        self.ends.count(&self.records, &members, &self.outcomes)
+        let mut ends = Ends::default();
+        ends.count(&self.records, &members, &self.outcomes)?;
+        Ok(ends)
     }
 }
 
@@ -156,13 +163,12 @@ fn pass_key(pass: Pass, record: &Record<'_>) -> u64 {
     }
 }
 
-fn partitions(records: &[Record<'_>], members: &[u32], key: impl Fn(&Record<'_>) -> u64) -> Vec<Vec<u32>> {
+fn partitions(records: &[Record<'_>], members: &[u32], key: impl Fn(&Record<'_>) -> u64 + Sync) -> Vec<Vec<u32>> {
     let count = (members.len() / PARTITION + 1).next_power_of_two();
-    let mut parts = vec![Vec::new(); count];
-    for &one in members {
-        let part = usize::try_from(key(&records[one as usize]) % count as u64).unwrap_or(0);
-        parts[part].push(one);
-    }
+    let part_of = |&one: &u32| usize::try_from(key(&records[one as usize]) % count as u64).unwrap_or(0);
+    let numbers: Vec<usize> = members.par_iter().map(part_of).collect();
+    let mut parts = vec![Vec::with_capacity(members.len() / count * 9 / 8); count];
+    members.iter().zip(numbers).for_each(|(&one, part)| parts[part].push(one));
     parts
 }
 

@@ -1,5 +1,7 @@
 //! The residue as records: read again, this time whole.
 
+use std::sync::Arc;
+
 use indicatif::{HumanBytes, HumanCount};
 use rayon::prelude::*;
 use tieout_kernel::calendar::Day;
@@ -97,7 +99,7 @@ struct Chunk {
 #[derive(Debug, Default)]
 pub struct Residue {
     carried: Vec<Carried>,
-    chunks: Vec<Chunk>,
+    chunks: Arc<Vec<Chunk>>,
     /// Chunk and row of each of tonight's records.
     index: Vec<(u32, u32)>,
     compared: usize,
@@ -133,10 +135,10 @@ fn place_shown(file: &str, line: u64) -> String {
     format!("{file}:{line}")
 }
 
-/// How many records fit into so many bytes with what becomes of them.
+/// How many records fit into so many bytes until they are looked at.
 #[must_use]
 pub fn room_for(bytes: u64) -> usize {
-    usize::try_from(bytes).unwrap_or(usize::MAX) / BYTES_OF_A_RECORD
+    usize::try_from(bytes).unwrap_or(usize::MAX) / (size_of::<Row>() + TEXT_OF_A_RECORD)
 }
 
 /// Reads some records, named by their places in order, with everything they have; `repeated` is that of what agreed.
@@ -164,9 +166,10 @@ pub fn fetch(
             Ok(chunk)
         })
         .collect::<Result<Vec<_>, Error>>()?;
-    let mut residue = Residue { chunks, compared: night.policy.compared.columns.len(), ..Residue::default() };
+    let mut residue =
+        Residue { chunks: Arc::new(chunks), compared: night.policy.compared.columns.len(), ..Residue::default() };
     residue.index.reserve(places.len());
-    for (number, chunk) in (0_u32..).zip(&residue.chunks) {
+    for (number, chunk) in (0_u32..).zip(residue.chunks.iter()) {
         let count = u32::try_from(chunk.rows.len()).expect("a split has fewer than 2³² rows");
         residue.index.extend((0..count).map(|row| (number, row)));
     }
@@ -314,6 +317,13 @@ impl Residue {
     #[must_use]
     pub fn carried(&self, at: usize) -> Option<&Carried> {
         self.carried.get(at)
+    }
+
+    /// Some of tonight's records, by their positions among those of tonight.
+    #[must_use]
+    pub fn some(&self, positions: &[u32]) -> Self {
+        let index = positions.iter().map(|&at| self.index[at as usize]).collect();
+        Self { carried: Vec::new(), chunks: Arc::clone(&self.chunks), index, compared: self.compared }
     }
 
     /// How many records.

@@ -262,21 +262,6 @@ impl Agreed {
         places.par_sort_unstable();
         places
     }
-
-    /// The same in turns of so many records, each in order: no key is in two of them. A partition is never divided,
-    /// so that a turn may have more.
-    #[must_use]
-    pub fn turns(&self, records: usize) -> Vec<Vec<u64>> {
-        let mut turns: Vec<Vec<u64>> = vec![Vec::new()];
-        for places in &self.residue {
-            match turns.last_mut() {
-                Some(turn) if turn.is_empty() || turn.len() + places.len() <= records => turn.extend(places),
-                _ => turns.push(places.clone()),
-            }
-        }
-        turns.iter_mut().for_each(|turn| turn.par_sort_unstable());
-        turns
-    }
 }
 
 /// The keys and orders that tonight asks the history about.

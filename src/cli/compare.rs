@@ -52,7 +52,10 @@ pub struct Arguments {
 
 impl Arguments {
     pub fn run(self) -> Result<u8, Error> {
-        let memory = self.limits.apply()?;
+        let mut memory = self.limits.apply()?;
+        let folder = self.out.as_deref().map(in_this_folder);
+        // Where that fails, writing says why.
+        memory.results = folder.clone().filter(|folder| std::fs::create_dir_all(folder).is_ok());
         let store = store()?;
         let question = Question {
             ledger: self.ledger,
@@ -61,26 +64,28 @@ impl Arguments {
             amount: self.amount,
             compare: self.compare,
             currency: self.currency,
-            tables: self.out.is_some(),
+            tables: folder.is_some(),
             unit: self.unit.map(|unit| if unit == "minor" { Unit::Minor } else { Unit::Major }),
         };
         let progress = console::progress(false);
-        let answer = compare(&store, &question, memory, &progress)?;
+        let mut answer = compare(&store, &question, memory, &progress)?;
         for finding in &answer.findings {
             console::note(&format!("{}: {}: {}", finding.file, finding.code, finding.message));
         }
         rejects(&answer);
         progress.stage("write", None);
-        if let Some(folder) = &self.out {
-            let folder = Place::Local(in_this_folder(folder));
+        if let Some(folder) = folder {
             let rejects = &answer.rejects;
             let mut files: Vec<(String, Body)> = vec![
                 (format!("{}.csv", rejects.spec.name), rejects.csv().into()),
                 (rejects.spec.parquet_name(), rejects.parquet().into()),
             ];
-            let differences = answer.differences.iter().flat_map(Written::files);
-            files.extend(differences.map(|(name, body)| (name, body.clone())));
-            files.par_iter().try_for_each(|(name, body)| store.write(&folder.join(name), body))?;
+            files.extend(answer.differences.take().into_iter().flat_map(Written::files));
+            let write = |(name, body): (String, Body)| match body.kept_as(&folder.join(&name)) {
+                Ok(()) => Ok(()),
+                Err(body) => store.write(&Place::Local(folder.join(&name)), &body),
+            };
+            files.into_par_iter().try_for_each(write)?;
         }
         let spent = progress.finish();
         if self.profile {

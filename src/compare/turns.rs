@@ -1,20 +1,22 @@
-//! What differs, in turns: a night on which every row differs takes no more memory than one on which few do.
+//! What differs, piece by piece: a night on which every row differs takes no more memory than one on which few do.
 //!
 //! ```text
-//!  residue by partition ─ turns that fit ─▶ fetch ─▶ reconcile ─▶ rows in order ─┬─▶ the table, of one turn
-//!                                            each turn is read again              └─▶ runs on disk ─▶ merged
+//!  residue by partition ─ turns that fit ─▶ fetch ─ lots of a turn ─▶ reconcile ─▶ rows in order ─▶ merged
+//!                         each is read again        small enough                    held or on disk
+//!                                                   for a cache
 //! ```
 //!
-//! No key is in two turns, and nothing that is decided here looks beyond a key: what comes out is the same in
-//! however many turns.
+//! No key is in two lots, and nothing that is decided here looks beyond a key: what comes out is the same in however
+//! many turns and lots.
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
 use tieout_kernel::code::{Code, Severity};
 use tieout_kernel::key::{KeyHasher, event_key};
 use tieout_kernel::proof::{Ends, Tally};
 
-use crate::agree::{self, Agreed, Night, Scan};
+use crate::agree::{self, Agreed, Night, Residue, Scan};
 use crate::error::Error;
 use crate::progress::Progress;
 use crate::reconcile;
@@ -22,6 +24,11 @@ use crate::report::schema::DIFFERENCES;
 use crate::report::summary::CodeSums;
 use crate::report::tables::{self, Tables};
 use crate::report::{Runs, Table, Written};
+
+/// Records of a lot, at least: few enough for a cache, enough to be worth a task.
+const LOT: usize = 1 << 14;
+/// Lots that are in work at once.
+const AT_ONCE: usize = 8;
 
 /// What all turns came to.
 #[derive(Debug, Default)]
@@ -38,6 +45,25 @@ pub(super) struct Judged {
     pub(super) fetched: [Tally; 2],
 }
 
+impl Judged {
+    fn add(&mut self, lot: &Lot) {
+        self.matched += lot.matched;
+        self.codes.add(&lot.codes);
+        self.ends.add(&lot.ends);
+        self.fetched.iter_mut().zip(&lot.fetched).for_each(|(all, more)| all.add(more));
+    }
+}
+
+/// What one lot came to.
+struct Lot {
+    matched: u64,
+    codes: CodeSums,
+    ends: Ends,
+    fetched: [Tally; 2],
+    /// Its differences in order; none where they are not wanted.
+    rows: Vec<Table>,
+}
+
 /// The rules on everything that did not agree at first sight.
 pub(super) fn judge(
     night: &Night<'_>,
@@ -46,55 +72,93 @@ pub(super) fn judge(
     wants_table: bool,
     progress: &Progress,
 ) -> Result<Judged, Error> {
+    name_keyless(night, scan, agreed, progress)?;
+    let partitions = std::mem::take(&mut agreed.residue);
     // The other half is for the tables in the making, and for what an allocator does not give back.
     let room = agree::room_for(night.memory.limit / 2);
-    let records: usize = agreed.residue.iter().map(Vec::len).sum();
-    if records > room {
-        name_keyless(night, scan, agreed, progress)?;
-    }
-    let turns = agreed.turns(room);
-    agreed.residue = Vec::new();
     let mut judged = Judged::default();
-    let mut runs = Runs::new(DIFFERENCES, &night.memory);
-    let count = turns.len();
-    for places in turns {
+    let mut runs = Runs::new(DIFFERENCES, &night.memory, order());
+    for turn in in_groups(&partitions, |records, more| records + more <= room) {
+        let (places, lots) = lots(turn);
         let residue = agree::fetch(night, &scan.lines_before, &places, agreed.repeated, progress)?;
         progress.stage("reconcile", None);
-        let compared = residue.compared();
-        let records = residue.records(night, &compared);
-        let mut reconciled = reconcile::reconcile(records, night.policy, &BTreeMap::new())?;
-        reconciled.close()?;
-        judged.ends.add(&reconciled.ends);
-        let (tallies, ()) = rayon::join(|| reconciled.tallies(true), || judged.codes.count(&reconciled));
-        judged.fetched.iter_mut().zip(&tallies).for_each(|(all, more)| all.add(more));
-        progress.stage("tables", None);
-        let first_seen = BTreeMap::new();
-        let tables = Tables {
-            night,
-            scan,
-            residue: &residue,
-            reconciled: &reconciled,
-            day: None,
-            severity: None,
-            first_seen: &first_seen,
-            history_since: None,
+        let made = |some: &[Vec<u32>]| -> Result<Vec<Lot>, Error> {
+            let lot = |members: &Vec<u32>| one_lot(night, scan, &residue.some(members), wants_table);
+            some.par_iter().with_max_len(1).map(lot).collect()
         };
-        judged.matched += tables.slow_match_count();
-        if wants_table {
-            let ids = tables::identified("compare", &reconciled, &residue);
-            let numbered = tables::numbered(&ids, &reconciled);
-            if count == 1 {
-                judged.differences = Some(tables.differences(&numbered, None)?);
-            } else {
-                tables.put_differences(&numbered, &mut runs)?;
-            }
+        let mut next = lots.chunks(AT_ONCE);
+        let mut waiting = next.next().map(made).transpose()?;
+        while let Some(done) = waiting.take() {
+            let take = || {
+                done.into_iter().try_for_each(|mut lot| {
+                    judged.add(&lot);
+                    runs.put(std::mem::take(&mut lot.rows))
+                })
+            };
+            let (taken, more) = rayon::join(take, || next.next().map(made).transpose());
+            taken?;
+            waiting = more?;
         }
     }
-    if wants_table && count > 1 {
-        progress.stage("merge", None);
-        judged.differences = Some(runs.merged(order())?);
+    if wants_table {
+        progress.stage(if runs.has_spilled() { "merge" } else { "tables" }, None);
+        judged.differences = Some(runs.merged()?);
     }
     Ok(judged)
+}
+
+/// Partitions that come one after the other, in groups; `fits` says whether so many records take so many more.
+fn in_groups(partitions: &[Vec<u64>], fits: impl Fn(usize, usize) -> bool) -> Vec<&[Vec<u64>]> {
+    let mut groups = Vec::new();
+    let (mut from, mut records) = (0, 0);
+    for (at, places) in partitions.iter().enumerate() {
+        if records > 0 && !fits(records, places.len()) {
+            groups.push(&partitions[from..at]);
+            (from, records) = (at, 0);
+        }
+        records += places.len();
+    }
+    if records > 0 {
+        groups.push(&partitions[from..]);
+    }
+    groups
+}
+
+/// The places of a turn in order, and the positions that each lot has among them.
+fn lots(turn: &[Vec<u64>]) -> (Vec<u64>, Vec<Vec<u32>>) {
+    let groups = in_groups(turn, |records, _| records < LOT);
+    let of_lot =
+        |(lot, group): (u32, &&[Vec<u64>])| group.iter().flatten().map(move |&place| (place, lot)).collect::<Vec<_>>();
+    let mut all: Vec<(u64, u32)> = (0..).zip(&groups).flat_map(of_lot).collect();
+    all.par_sort_unstable();
+    let mut lots = vec![Vec::new(); groups.len()];
+    (0..).zip(&all).for_each(|(position, &(_, lot))| lots[lot as usize].push(position));
+    (all.into_iter().map(|(place, _)| place).collect(), lots)
+}
+
+fn one_lot(night: &Night<'_>, scan: &Scan, residue: &Residue, wants_table: bool) -> Result<Lot, Error> {
+    let compared = residue.compared();
+    let records = residue.records(night, &compared);
+    let reconciled = reconcile::reconcile(records, night.policy, &BTreeMap::new())?;
+    let tables = Tables {
+        night,
+        scan,
+        residue,
+        reconciled: &reconciled,
+        day: None,
+        severity: None,
+        first_seen: &BTreeMap::new(),
+        history_since: None,
+    };
+    let mut codes = CodeSums::default();
+    codes.count(&reconciled);
+    let mut rows = Vec::new();
+    if wants_table {
+        let ids = tables::identified("compare", &reconciled, residue);
+        rows = tables.parts_of_differences(&tables::numbered(&ids, &reconciled))?;
+    }
+    let (ends, fetched) = (reconciled.ended()?, reconciled.tallies(true));
+    Ok(Lot { matched: tables.slow_match_count(), codes, ends, fetched, rows })
 }
 
 /// The order of the table: the most urgent first, then by code and id.
@@ -112,6 +176,9 @@ fn order() -> impl Fn(&Table, usize) -> (Option<Severity>, Option<Code>, String)
 /// provider's number may be somebody's key.
 fn name_keyless(night: &Night<'_>, scan: &Scan, agreed: &mut Agreed, progress: &Progress) -> Result<(), Error> {
     let [keyless, partitions @ ..] = agreed.residue.as_mut_slice() else { return Ok(()) };
+    if keyless.is_empty() {
+        return Ok(());
+    }
     keyless.sort_unstable();
     let residue = agree::fetch(night, &scan.lines_before, keyless, agreed.repeated, progress)?;
     let mut nameless = Vec::new();

@@ -1,8 +1,14 @@
-//! A table that was made in turns, each in order: merged into one.
+//! A table whose rows are made in no order: sorted in memory as long as there is room, else on the local disk.
 //!
-//! Each turn's rows wait on the local disk as Parquet with light compression. They are read back side by side,
-//! a few at a time from each, so that memory is bounded by the number of turns. What comes out is what would have come
-//! out of a single turn, byte for byte: parts of the same length in the same order.
+//! ```text
+//!  lots, each in order ─ put ─┬─▶ held                                        ┐
+//!                             └─▶ merged into a run on disk, when they are    ├─▶ merged ─▶ the table
+//!                                 too many                                    ┘
+//! ```
+//!
+//! A run is Parquet with light compression. Runs are read back side by side, a few rows at a time from each, so that
+//! memory is bounded by the room and the number of runs. What comes out is the same bytes whatever was put in
+//! which lot, and whatever went to disk: parts of the same length in the same order.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -32,23 +38,40 @@ const PAGE: usize = 1 << 16;
 /// Rows of a row group of a turn: as much of every column as a reader holds.
 const ROW_GROUP: usize = 1 << 13;
 
-/// The turns of one table.
+/// The rows of one table so far.
 #[derive(Debug)]
-pub struct Runs {
+pub struct Runs<'m, O> {
     spec: TableSpec,
-    memory: Memory,
-    list: Vec<Body>,
+    memory: &'m Memory,
+    order: O,
+    held: Vec<Vec<Table>>,
+    /// Bytes that are held.
+    bytes: u64,
+    spilled: Vec<Body>,
 }
 
-impl Runs {
-    /// None yet.
+impl<'m, K: Ord + Send, O: Fn(&Table, usize) -> K + Sync> Runs<'m, O> {
+    /// None yet; `order` says where a row of the first batch of a table belongs, and no two rows belong to one place.
     #[must_use]
-    pub fn new(spec: TableSpec, memory: &Memory) -> Self {
-        Self { spec, memory: memory.clone(), list: Vec::new() }
+    pub const fn new(spec: TableSpec, memory: &'m Memory, order: O) -> Self {
+        Self { spec, memory, order, held: Vec::new(), bytes: 0, spilled: Vec::new() }
     }
 
-    /// Puts a turn away, whose parts are in order and of which never more than some are in memory.
-    pub fn put<P: Sync>(&mut self, parts: &[P], make: impl Fn(&P) -> Result<Table, Error> + Sync) -> Result<(), Error> {
+    /// Takes rows that are in order.
+    pub fn put(&mut self, lot: Vec<Table>) -> Result<(), Error> {
+        let batches = lot.iter().flat_map(|table| &table.batches);
+        self.bytes += batches.map(|batch| batch.get_array_memory_size() as u64).sum::<u64>();
+        self.held.push(lot);
+        if self.bytes > self.memory.rows { self.spill() } else { Ok(()) }
+    }
+
+    /// Whether any of it is on disk.
+    #[must_use]
+    pub const fn has_spilled(&self) -> bool {
+        !self.spilled.is_empty()
+    }
+
+    fn spill(&mut self) -> Result<(), Error> {
         let properties = WriterProperties::builder()
             .set_compression(Compression::LZ4_RAW)
             .set_dictionary_enabled(false)
@@ -56,40 +79,58 @@ impl Runs {
             .set_data_page_size_limit(PAGE)
             .set_max_row_group_row_count(Some(ROW_GROUP))
             .build();
-        let mut writer = ArrowWriter::try_new(Spool::new(&self.memory), self.spec.schema(), Some(properties))
+        let mut writer = ArrowWriter::try_new(Spool::new(self.memory), self.spec.schema(), Some(properties))
             .expect("a schema of plain columns can be written");
         let full = |e: &dyn std::fmt::Display| Memory::cannot_spill(&self.memory.spill_dir, e);
-        let made = |lot: &[P]| lot.par_iter().with_max_len(1).map(&make).collect::<Result<Vec<Table>, Error>>();
-        let mut lots = parts.chunks(AT_ONCE);
-        let mut waiting = lots.next().map(made).transpose()?;
+        let held = std::mem::take(&mut self.held).into_iter().map(Source::held).collect();
+        self.bytes = 0;
+        let mut merge = Merge::of(self.spec, &self.order, held).map_err(|e| full(&e))?;
+        let mut waiting = merge.lot().map_err(|e| full(&e))?;
         while let Some(lot) = waiting.take() {
             let write = || lot.iter().flat_map(|table| &table.batches).try_for_each(|batch| writer.write(batch));
-            let (written, next) = rayon::join(write, || lots.next().map(made).transpose());
+            let (written, next) = rayon::join(write, || merge.lot());
             written.map_err(|e| full(&e))?;
-            waiting = next?;
+            waiting = next.map_err(|e| full(&e))?;
         }
-        self.list.push(writer.into_inner().map_err(|e| full(&e))?.finish()?);
+        self.spilled.push(writer.into_inner().map_err(|e| full(&e))?.finish()?);
         Ok(())
     }
 
-    /// All turns as one table, in the order of what `order` gives for a row.
-    pub fn merged<K: Ord + Send>(self, order: impl Fn(&Table, usize) -> K + Sync) -> Result<Written, Error> {
-        let spec = self.spec;
+    /// All of it as one table.
+    pub fn merged(self) -> Result<Written, Error> {
         let broken = |e: &dyn std::fmt::Display| Memory::cannot_spill(&self.memory.spill_dir, e);
-        let mut merge = Merge { spec, order: &order, turns: Vec::new(), heads: BinaryHeap::new() };
-        for body in self.list {
+        let mut sources: Vec<Source> = self.held.into_iter().map(Source::held).collect();
+        for body in self.spilled {
             let reader = ParquetRecordBatchReaderBuilder::try_new(body).map_err(|e| broken(&e))?;
-            let reader = reader.with_batch_size(READ).build().map_err(|e| broken(&e))?;
-            merge.turns.push(Turn { reader, table: Table { spec, rows: 0, batches: Vec::new() }, row: 0 });
-            merge.advance(merge.turns.len() - 1).map_err(|e| broken(&e))?;
+            sources.push(Source::Read(Box::new(reader.with_batch_size(READ).build().map_err(|e| broken(&e))?)));
         }
-        in_lots(spec, None, &self.memory, || merge.lot().map_err(|e| broken(&e)))
+        let mut merge = Merge::of(self.spec, &self.order, sources).map_err(|e| broken(&e))?;
+        in_lots(self.spec, None, self.memory, || merge.lot().map_err(|e| broken(&e)))
     }
 }
 
-/// A turn that is being read.
-struct Turn {
-    reader: ParquetRecordBatchReader,
+/// Where rows in order come from.
+enum Source {
+    Held(std::vec::IntoIter<RecordBatch>),
+    Read(Box<ParquetRecordBatchReader>),
+}
+
+impl Source {
+    fn held(lot: Vec<Table>) -> Self {
+        Self::Held(lot.into_iter().flat_map(|table| table.batches).collect::<Vec<_>>().into_iter())
+    }
+
+    fn next(&mut self) -> Result<Option<RecordBatch>, ArrowError> {
+        match self {
+            Self::Held(batches) => Ok(batches.next()),
+            Self::Read(reader) => reader.next().transpose(),
+        }
+    }
+}
+
+/// Rows in order of which the next one is known.
+struct Run {
+    source: Source,
     /// The rows at hand, as one batch; none at the beginning and at the end.
     table: Table,
     row: usize,
@@ -98,42 +139,51 @@ struct Turn {
 struct Merge<'m, K, O> {
     spec: TableSpec,
     order: &'m O,
-    turns: Vec<Turn>,
-    /// The next row of each turn that has one.
+    runs: Vec<Run>,
+    /// The next row of each run that has one.
     heads: BinaryHeap<Reverse<(K, usize)>>,
 }
 
-impl<K: Ord, O: Fn(&Table, usize) -> K> Merge<'_, K, O> {
-    /// Makes the row at hand of a turn the next one; reads on where there is none. Gives whether it read.
-    fn advance(&mut self, at: usize) -> Result<bool, ArrowError> {
-        let turn = &mut self.turns[at];
-        let read = turn.row >= turn.table.batches.first().map_or(0, RecordBatch::num_rows);
-        if read {
-            turn.row = 0;
-            turn.table.batches = turn.reader.next().transpose()?.into_iter().collect();
+impl<'m, K: Ord, O: Fn(&Table, usize) -> K> Merge<'m, K, O> {
+    fn of(spec: TableSpec, order: &'m O, sources: Vec<Source>) -> Result<Self, ArrowError> {
+        let mut merge = Self { spec, order, runs: Vec::new(), heads: BinaryHeap::new() };
+        for source in sources {
+            merge.runs.push(Run { source, table: Table { spec, rows: 0, batches: Vec::new() }, row: 0 });
+            merge.advance(merge.runs.len() - 1)?;
         }
-        if !turn.table.batches.is_empty() {
-            let key = (self.order)(&turn.table, turn.row);
+        Ok(merge)
+    }
+
+    /// Makes the row at hand of a run the next one; reads on where there is none. Gives whether it read.
+    fn advance(&mut self, at: usize) -> Result<bool, ArrowError> {
+        let run = &mut self.runs[at];
+        let read = run.row >= run.table.batches.first().map_or(0, RecordBatch::num_rows);
+        if read {
+            run.row = 0;
+            run.table.batches = run.source.next()?.into_iter().collect();
+        }
+        if !run.table.batches.is_empty() {
+            let key = (self.order)(&run.table, run.row);
             self.heads.push(Reverse((key, at)));
         }
         Ok(read)
     }
 
-    /// The next parts; none when all turns are at their end.
+    /// The next parts; none when all runs are at their end.
     fn lot(&mut self) -> Result<Option<Vec<Table>>, ArrowError> {
         let mut batches: Vec<RecordBatch> = Vec::new();
-        // Where the rows at hand of each turn are among them.
-        let mut numbers: Vec<Option<usize>> = vec![None; self.turns.len()];
+        // Where the rows at hand of each run are among them.
+        let mut numbers: Vec<Option<usize>> = vec![None; self.runs.len()];
         let mut rows: Vec<(usize, usize)> = Vec::with_capacity(AT_ONCE * PART);
         while rows.len() < AT_ONCE * PART {
             let Some(Reverse((_, at))) = self.heads.pop() else { break };
-            let turn = &mut self.turns[at];
+            let run = &mut self.runs[at];
             let number = *numbers[at].get_or_insert_with(|| {
-                batches.extend(turn.table.batches.first().cloned());
+                batches.extend(run.table.batches.first().cloned());
                 batches.len() - 1
             });
-            rows.push((number, turn.row));
-            turn.row += 1;
+            rows.push((number, run.row));
+            run.row += 1;
             if self.advance(at)? {
                 numbers[at] = None;
             }
@@ -148,7 +198,7 @@ impl<K: Ord, O: Fn(&Table, usize) -> K> Merge<'_, K, O> {
     }
 }
 
-/// The same rows, where columns without nulls have no list of nulls: that is how they are made in one turn, and
+/// The same rows, where columns without nulls have no list of nulls: that is how they are made one by one, and
 /// the bytes of a Parquet file depend on it.
 fn plain(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     let column = |array: &ArrayRef| -> ArrayRef {
@@ -182,6 +232,7 @@ mod tests {
     use tieout_kernel::record::Instant;
 
     use super::super::sheet::{Holds, Sheet, Spec};
+    use super::super::written::in_parts;
     use super::*;
 
     const SPEC: TableSpec = TableSpec {
@@ -219,26 +270,25 @@ mod tests {
     }
 
     #[test]
-    fn turns_give_the_bytes_that_a_single_turn_gives() {
-        let memory = Memory { output: 10_000, ..Memory::of_machine() };
-        for count in [0_i64, 1, 1_023, 1_025, 150_000] {
+    fn whatever_is_put_where_and_whatever_spills_the_bytes_are_the_same() {
+        let held = Memory { output: 10_000, ..Memory::of_machine() };
+        let on_disk = Memory { rows: 2_000_000, ..held.clone() };
+        for count in [0_i64, 1, 1_023, 8_193, 150_000] {
             let all: Vec<i64> = (0..count).collect();
-            let single =
-                super::super::written::in_parts(SPEC, None, &all.chunks(PART).collect::<Vec<_>>(), &memory, |part| {
-                    table(part)
-                });
-            let single = single.unwrap();
-            for turns in [1_i64, 2, 7] {
-                let mut runs = Runs::new(SPEC, &memory);
-                for turn in 0..turns {
-                    // Turns of very different lengths.
-                    let own: Vec<i64> = all.iter().copied().filter(|one| (one * one / 5) % turns == turn).collect();
-                    runs.put(&own.chunks(1_000).collect::<Vec<_>>(), |part| table(part)).unwrap();
+            let parts: Vec<&[i64]> = all.chunks(PART).collect();
+            let single = in_parts(SPEC, None, &parts, &held, |part| table(part)).unwrap();
+            for (lots, memory) in [(1_i64, &held), (7, &held), (7, &on_disk), (40, &on_disk)] {
+                let mut runs = Runs::new(SPEC, memory, number);
+                for lot in 0..lots {
+                    // Lots of very different lengths.
+                    let own: Vec<i64> = all.iter().copied().filter(|one| (one * one / 5) % lots == lot).collect();
+                    runs.put(own.chunks(1_000).map(|part| table(part).unwrap()).collect()).unwrap();
                 }
-                let merged = runs.merged(number).unwrap();
-                assert_eq!(merged.rows, single.rows, "{count} rows in {turns} turns");
+                assert_eq!(runs.has_spilled(), count == 150_000 && memory.rows == 2_000_000);
+                let merged = runs.merged().unwrap();
+                assert_eq!(merged.rows, single.rows, "{count} rows in {lots} lots");
                 for (merged, single) in [(&merged.csv, &single.csv), (&merged.parquet, &single.parquet)] {
-                    assert_eq!(merged.whole().unwrap(), single.whole().unwrap(), "{count} rows in {turns} turns");
+                    assert!(merged.whole().unwrap() == single.whole().unwrap(), "{count} rows in {lots} lots");
                 }
             }
         }

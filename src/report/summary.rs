@@ -556,6 +556,15 @@ impl CodeSums {
         }
     }
 
+    /// Adds those of other outcomes.
+    pub fn add(&mut self, other: &Self) {
+        for (key, (more, figures)) in &other.0 {
+            let (count, sums) = self.0.entry(*key).or_default();
+            *count += more;
+            sums.iter_mut().zip(figures).for_each(|(sum, &figure)| *sum += figure);
+        }
+    }
+
     /// A line for each, the most urgent first.
     pub fn lines(self) -> Result<Vec<CodeLine>, Error> {
         let line = |((severity, code, currency), (count, [exposure, at_risk, fee_delta])): (

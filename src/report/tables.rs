@@ -13,7 +13,6 @@ use tieout_kernel::money::Total;
 use tieout_kernel::outcome::{Difference, Outcome};
 use tieout_kernel::record::{Note, Record};
 
-use super::runs::Runs;
 use super::schema::{DIFFERENCES, FINDINGS, REJECTS};
 use super::sheet::{ForPeople, PART, Sheet, Table};
 use super::words::{explain, masked};
@@ -223,9 +222,9 @@ impl Tables<'_, '_> {
         in_parts(DIFFERENCES, people, &parts, &self.night.memory, |part| self.some_differences(part))
     }
 
-    /// The differences of one turn of several.
-    pub fn put_differences(&self, numbered: &[Numbered<'_>], runs: &mut Runs) -> Result<(), Error> {
-        runs.put(&numbered.chunks(PART).collect::<Vec<_>>(), |part| self.some_differences(part))
+    /// The table of differences in parts.
+    pub fn parts_of_differences(&self, numbered: &[Numbered<'_>]) -> Result<Vec<Table>, Error> {
+        numbered.chunks(PART).map(|part| self.some_differences(part)).collect()
     }
 
     fn some_differences(&self, numbered: &[Numbered<'_>]) -> Result<Table, Error> {

@@ -29,10 +29,10 @@ pub struct Written {
 }
 
 impl Written {
-    /// Its files with their names.
+    /// Its files for programs with their names.
     #[must_use]
-    pub fn files(&self) -> [(String, &Body); 2] {
-        [(format!("{}.csv", self.spec.name), &self.csv), (self.spec.parquet_name(), &self.parquet)]
+    pub fn files(self) -> [(String, Body); 2] {
+        [(format!("{}.csv", self.spec.name), self.csv), (self.spec.parquet_name(), self.parquet)]
     }
 }
 
@@ -51,76 +51,71 @@ pub fn in_parts<P: Sync>(
     })
 }
 
-/// Writes a table lot by lot, each a few parts: while one lot is written the next is made.
+/// Writes a table lot by lot, each a few parts: while one lot is encoded its text and the next lot are made.
 pub(super) fn in_lots(
     spec: TableSpec,
     people: Option<ForPeople<'_>>,
     memory: &Memory,
     mut next: impl FnMut() -> Result<Option<Vec<Table>>, Error> + Send,
 ) -> Result<Written, Error> {
-    let mut files = Files::new(spec, people, memory)?;
-    let mut made = || -> Result<Option<Vec<Part>>, Error> {
-        let part = |table: Table| {
-            let (csv, for_people) = (table.csv_rows(), people.map(|people| table.rows_for_people(people)));
-            Part { table, csv, for_people }
-        };
-        Ok(next()?.map(|lot| lot.into_par_iter().with_max_len(1).map(part).collect()))
-    };
-    let mut waiting = made()?;
+    let Files { mut texts, mut parquet, mut rows } = Files::new(spec, people, memory)?;
+    let mut waiting = next()?;
     while let Some(lot) = waiting.take() {
-        let (written, next) = rayon::join(|| files.write(lot), &mut made);
-        written?;
-        waiting = next?;
+        let encode = || lot.iter().flat_map(|table| &table.batches).try_for_each(|batch| parquet.write(batch));
+        let (encoded, more) = rayon::join(encode, || {
+            texts.write(&lot, people)?;
+            next()
+        });
+        encoded.map_err(|e| parquet.inner().failed(&e))?;
+        waiting = more?;
+        rows += lot.iter().map(|table| table.rows).sum::<u64>();
     }
-    files.finish()
-}
-
-/// A part with its rows as text.
-struct Part {
-    table: Table,
-    csv: Vec<u8>,
-    for_people: Option<Vec<u8>>,
+    Files { texts, parquet, rows }.finish(spec)
 }
 
 /// The files in the making.
 struct Files<'m> {
-    spec: TableSpec,
-    memory: &'m Memory,
-    csv: Spool,
-    parquet: ArrowWriter<Spool>,
-    for_people: Option<Spool>,
+    texts: Texts<'m>,
+    parquet: ArrowWriter<Spool<'m>>,
     rows: u64,
+}
+
+/// Those that are text.
+struct Texts<'m> {
+    csv: Spool<'m>,
+    for_people: Option<Spool<'m>>,
 }
 
 impl<'m> Files<'m> {
     fn new(spec: TableSpec, people: Option<ForPeople<'_>>, memory: &'m Memory) -> Result<Self, Error> {
-        let begun = |head: Vec<u8>| -> Result<Spool, Error> {
-            let mut file = Spool::new(memory);
-            file.write_all(&head).map_err(|e| Memory::cannot_spill(&memory.spill_dir, &e))?;
+        let begun = |head: Vec<u8>| -> Result<Spool<'m>, Error> {
+            let mut file = Spool::of_result(memory);
+            file.write_all(&head).map_err(|e| file.failed(&e))?;
             Ok(file)
         };
         let csv = begun(spec.csv_head())?;
         let for_people = people.map(|people| begun(spec.head_for_people(people))).transpose()?;
-        Ok(Self { spec, memory, csv, parquet: spec.writer(Spool::new(memory)), for_people, rows: 0 })
+        Ok(Self { texts: Texts { csv, for_people }, parquet: spec.writer(Spool::of_result(memory)), rows: 0 })
     }
 
-    fn write(&mut self, lot: Vec<Part>) -> Result<(), Error> {
-        let full = |e: &dyn std::fmt::Display| Memory::cannot_spill(&self.memory.spill_dir, e);
-        for Part { table, csv, for_people } in lot {
-            self.csv.write_all(&csv).map_err(|e| full(&e))?;
+    fn finish(self, spec: TableSpec) -> Result<Written, Error> {
+        let Texts { csv, for_people } = self.texts;
+        let parquet = self.parquet.into_inner().map_err(|e| csv.failed(&e))?;
+        let for_people = for_people.map(Spool::finish).transpose()?;
+        Ok(Written { spec, csv: csv.finish()?, parquet: parquet.finish()?, for_people, rows: self.rows })
+    }
+}
+
+impl Texts<'_> {
+    fn write(&mut self, lot: &[Table], people: Option<ForPeople<'_>>) -> Result<(), Error> {
+        let of_table = |table: &Table| (table.csv_rows(), people.map(|people| table.rows_for_people(people)));
+        let made: Vec<(Vec<u8>, Option<Vec<u8>>)> = lot.par_iter().with_max_len(1).map(of_table).collect();
+        for (csv, for_people) in made {
+            self.csv.write_all(&csv).map_err(|e| self.csv.failed(&e))?;
             if let (Some(file), Some(rows)) = (&mut self.for_people, for_people) {
-                file.write_all(&rows).map_err(|e| full(&e))?;
+                file.write_all(&rows).map_err(|e| file.failed(&e))?;
             }
-            table.batches.iter().try_for_each(|batch| self.parquet.write(batch)).map_err(|e| full(&e))?;
-            self.rows += table.rows;
         }
         Ok(())
-    }
-
-    fn finish(self) -> Result<Written, Error> {
-        let parquet = self.parquet.into_inner().map_err(|e| Memory::cannot_spill(&self.memory.spill_dir, &e))?;
-        let for_people = self.for_people.map(Spool::finish).transpose()?;
-        let (csv, parquet) = (self.csv.finish()?, parquet.finish()?);
-        Ok(Written { spec: self.spec, csv, parquet, for_people, rows: self.rows })
     }
 }

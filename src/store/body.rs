@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -19,7 +20,7 @@ enum Inner {
         file: File,
         length: u64,
         /// Removes a spooled copy when the last clone goes.
-        _spooled: Option<TempPath>,
+        spooled: Option<TempPath>,
     },
 }
 
@@ -33,7 +34,7 @@ impl Body {
     /// A file; with `spooled` it is removed with the last clone.
     pub fn file(file: File, spooled: Option<TempPath>) -> io::Result<Self> {
         let length = file.metadata()?.len();
-        Ok(Self(Arc::new(Inner::File { file, length, _spooled: spooled })))
+        Ok(Self(Arc::new(Inner::File { file, length, spooled })))
     }
 
     /// How many bytes.
@@ -77,6 +78,20 @@ impl Body {
     #[must_use]
     pub fn is_file(&self) -> bool {
         matches!(&*self.0, Inner::File { .. })
+    }
+
+    /// Keeps a spooled file under another name on the same disk, replacing what is there. Gives the bytes back where
+    /// they are no such file, somebody else has them as well, or the name is elsewhere.
+    pub fn kept_as(self, to: &Path) -> Result<(), Self> {
+        let inner = match Arc::try_unwrap(self.0) {
+            Ok(Inner::File { file, length, spooled: Some(path) }) => match path.persist(to) {
+                Ok(()) => return Ok(()),
+                Err(refused) => Inner::File { file, length, spooled: Some(refused.path) },
+            },
+            Ok(other) => other,
+            Err(shared) => return Err(Self(shared)),
+        };
+        Err(Self(Arc::new(inner)))
     }
 
     /// A reader from `offset` to the end.
