@@ -26,7 +26,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use rayon::prelude::*;
 
 use super::sheet::{PART, Table, TableSpec};
-use super::written::{AT_ONCE, Written, in_lots};
+use super::written::{Written, at_once, in_lots};
 use crate::error::Error;
 use crate::memory::Memory;
 use crate::store::{Body, Spool};
@@ -171,11 +171,12 @@ impl<'m, K: Ord, O: Fn(&Table, usize) -> K> Merge<'m, K, O> {
 
     /// The next parts; none when all runs are at their end.
     fn lot(&mut self) -> Result<Option<Vec<Table>>, ArrowError> {
+        let most = at_once() * PART;
         let mut batches: Vec<RecordBatch> = Vec::new();
         // Where the rows at hand of each run are among them.
         let mut numbers: Vec<Option<usize>> = vec![None; self.runs.len()];
-        let mut rows: Vec<(usize, usize)> = Vec::with_capacity(AT_ONCE * PART);
-        while rows.len() < AT_ONCE * PART {
+        let mut rows: Vec<(usize, usize)> = Vec::with_capacity(most);
+        while rows.len() < most {
             let Some(Reverse((_, at))) = self.heads.pop() else { break };
             let run = &mut self.runs[at];
             let number = *numbers[at].get_or_insert_with(|| {

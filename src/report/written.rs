@@ -11,7 +11,9 @@ use crate::memory::Memory;
 use crate::store::{Body, Spool};
 
 /// Parts that are in work at once.
-pub(super) const AT_ONCE: usize = 8;
+pub(super) fn at_once() -> usize {
+    rayon::current_num_threads().max(2)
+}
 
 /// A table as the two files that programs read.
 #[derive(Clone, Debug)]
@@ -44,7 +46,7 @@ pub fn in_parts<P: Sync>(
     memory: &Memory,
     make: impl Fn(&P) -> Result<Table, Error> + Sync,
 ) -> Result<Written, Error> {
-    let mut lots = parts.chunks(AT_ONCE);
+    let mut lots = parts.chunks(at_once());
     in_lots(spec, people, memory, || {
         let Some(lot) = lots.next() else { return Ok(None) };
         lot.par_iter().with_max_len(1).map(&make).collect::<Result<_, Error>>().map(Some)
