@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::io::Write;
 use std::sync::Arc;
 
@@ -415,18 +414,18 @@ impl Table {
 
     fn written_rows(&self, columns: &[usize], for_people: bool) -> Vec<u8> {
         let part = |batch: &RecordBatch| {
+            let of_column = |&at: &usize| Written::of(self.spec.columns[at].holds, batch.column(at));
+            let mut columns: Vec<Written<'_>> = columns.iter().map(of_column).collect();
             csv_written(for_people, |writer| {
-                let mut cell = String::new();
                 for row in 0..batch.num_rows() {
-                    for &at in columns {
-                        cell.clear();
-                        self.put_cell(batch, at, row, &mut cell);
-                        let field = match self.spec.columns[at].holds {
-                            Holds::Text if for_people => Cow::Owned(guarded(std::mem::take(&mut cell))),
-                            Holds::Decimal if for_people => Cow::Borrowed(without_idle_zeros(&cell)),
-                            _ => Cow::Borrowed(cell.as_str()),
-                        };
-                        writer.write_field(field.as_bytes())?;
+                    for column in &mut columns {
+                        let holds = column.holds;
+                        let cell = column.cell(row);
+                        match holds {
+                            Holds::Text if for_people => writer.write_field(guarded(cell).as_bytes())?,
+                            Holds::Decimal if for_people => writer.write_field(without_idle_zeros(cell))?,
+                            _ => writer.write_field(cell)?,
+                        }
                     }
                     writer.write_record(None::<&[u8]>)?;
                 }
@@ -435,22 +434,6 @@ impl Table {
         };
         let parts: Vec<Vec<u8>> = self.batches.par_iter().map(part).collect();
         parts.concat()
-    }
-
-    /// Adds a cell's text; nothing for nothing.
-    fn put_cell(&self, batch: &RecordBatch, column: usize, row: usize, text: &mut String) {
-        let array = batch.column(column);
-        if array.is_null(row) {
-            return;
-        }
-        match self.spec.columns[column].holds {
-            Holds::Text => text.push_str(array.as_string::<i32>().value(row)),
-            Holds::Integer => write!(text, "{}", array.as_primitive::<Int64Type>().value(row))
-                .expect("writing to memory does not fail"),
-            Holds::Decimal | Holds::Date | Holds::Instant | Holds::Boolean => {
-                text.push_str(&self.cell(batch, column, row).unwrap_or_default());
-            }
-        }
     }
 
     /// The cell of a text column in the first batch.
@@ -471,11 +454,7 @@ impl Table {
             Holds::Integer => array.as_primitive::<Int64Type>().value(row).to_string(),
             Holds::Decimal => decimal_text(array.as_primitive::<Decimal128Type>().value(row), MONEY_SCALE),
             Holds::Date => Day(array.as_primitive::<Date32Type>().value(row)).to_string(),
-            Holds::Instant => {
-                let micros = array.as_primitive::<TimestampMicrosecondType>().value(row);
-                jiff::Timestamp::from_microsecond(micros)
-                    .map_or_else(|_| micros.to_string(), |instant| instant.to_string())
-            }
+            Holds::Instant => instant_text(array.as_primitive::<TimestampMicrosecondType>().value(row)),
             Holds::Boolean => array.as_boolean().value(row).to_string(),
         })
     }
@@ -536,6 +515,75 @@ impl Table {
             })
         })
     }
+}
+
+/// A column whose cells are written as text, row after row.
+struct Written<'b> {
+    holds: Holds,
+    array: &'b ArrayRef,
+    text: String,
+    /// What `text` is of, where cells of one value come one after the other.
+    last: Option<i64>,
+}
+
+impl<'b> Written<'b> {
+    const fn of(holds: Holds, array: &'b ArrayRef) -> Self {
+        Self { holds, array, text: String::new(), last: None }
+    }
+
+    /// The text of a cell; nothing for nothing.
+    fn cell(&mut self, row: usize) -> &str {
+        if self.array.is_null(row) {
+            return "";
+        }
+        let (array, text) = (self.array, &mut self.text);
+        match self.holds {
+            Holds::Text => return array.as_string::<i32>().value(row),
+            Holds::Integer => {
+                text.clear();
+                text.push_str(itoa::Buffer::new().format(array.as_primitive::<Int64Type>().value(row)));
+            }
+            Holds::Decimal => {
+                text.clear();
+                decimal(text, array.as_primitive::<Decimal128Type>().value(row));
+            }
+            Holds::Date => {
+                let day = array.as_primitive::<Date32Type>().value(row);
+                if self.last.replace(day.into()) != Some(day.into()) {
+                    *text = Day(day).to_string();
+                }
+            }
+            Holds::Instant => {
+                let micros = array.as_primitive::<TimestampMicrosecondType>().value(row);
+                if self.last.replace(micros) != Some(micros) {
+                    *text = instant_text(micros);
+                }
+            }
+            Holds::Boolean => return if array.as_boolean().value(row) { "true" } else { "false" },
+        }
+        &self.text
+    }
+}
+
+/// An amount with [`MONEY_SCALE`] decimals.
+fn decimal(text: &mut String, units: i128) {
+    const ONE: u64 = 10_u64.pow(MONEY_SCALE as u32);
+    let Ok(units) = i64::try_from(units) else {
+        text.push_str(&decimal_text(units, MONEY_SCALE));
+        return;
+    };
+    let (whole, part) = (units.unsigned_abs() / ONE, units.unsigned_abs() % ONE);
+    if units < 0 {
+        text.push('-');
+    }
+    text.push_str(itoa::Buffer::new().format(whole));
+    text.push('.');
+    // One digit before them keeps the zeros in front.
+    text.push_str(&itoa::Buffer::new().format(ONE + part)[1..]);
+}
+
+fn instant_text(micros: i64) -> String {
+    jiff::Timestamp::from_microsecond(micros).map_or_else(|_| micros.to_string(), |instant| instant.to_string())
 }
 
 /// One row of a table, read by the names of its columns.
@@ -615,8 +663,8 @@ fn without_idle_zeros(amount: &str) -> &str {
 
 /// Text that no spreadsheet takes for a formula.
 #[must_use]
-pub fn guarded(text: String) -> String {
-    if text.starts_with(FORMULA_STARTS) { format!("'{text}") } else { text }
+pub fn guarded(text: &str) -> Cow<'_, str> {
+    if text.starts_with(FORMULA_STARTS) { format!("'{text}").into() } else { text.into() }
 }
 
 #[cfg(test)]
@@ -665,9 +713,19 @@ mod tests {
     #[test]
     fn no_formula_reaches_a_spreadsheet() {
         for text in ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "＝1", "＋1", "－1", "＠x"] {
-            assert!(guarded(text.to_owned()).starts_with('\''), "{text:?}");
+            assert!(guarded(text).starts_with('\''), "{text:?}");
         }
-        assert_eq!(guarded("plain".to_owned()), "plain");
+        assert_eq!(guarded("plain"), "plain");
+    }
+
+    #[test]
+    fn amounts_are_written_alike_whatever_their_size() {
+        let large = [i64::MAX.into(), i64::MIN.into(), i128::from(i64::MAX) + 1, 10_i128.pow(37), -(10_i128.pow(37))];
+        for units in (-20_001..20_001).step_by(7).chain([0, 1, -1, 9_999, 10_000]).chain(large) {
+            let mut text = String::new();
+            decimal(&mut text, units);
+            assert_eq!(text, decimal_text(units, MONEY_SCALE));
+        }
     }
 
     #[test]
