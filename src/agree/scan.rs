@@ -238,6 +238,9 @@ struct SplitScan {
     rows: SplitRows,
     placed: Placed,
     line_ends: u64,
+    /// Fingerprints of the batch in work.
+    batch_prints: Vec<Fingerprint>,
+    /// Those before it, by partition.
     prints: Vec<Vec<Fingerprint>>,
     /// How many they are.
     waiting: usize,
@@ -370,6 +373,7 @@ impl SplitScan {
             rows: SplitRows::default(),
             placed: Placed::default(),
             line_ends: 0,
+            batch_prints: Vec::new(),
             prints: room_for_prints(split, parts.count()),
             waiting: 0,
             sorts: Sorts::default(),
@@ -436,6 +440,7 @@ impl SplitScan {
                 self.row(night, file, place_of(number, raw.rows[row]), &columns, row);
             }
         }
+        self.scatter();
     }
 
     fn reject(&mut self, split: usize, rejects: impl Iterator<Item = Reject>) {
@@ -524,10 +529,18 @@ impl SplitScan {
         for at in 0..night.policy.compared.columns.len() {
             hash = with_column(hash, columns.compared(row, at).as_deref());
         }
-        let print = Fingerprint { key, content: hash, place };
-        let part = key as usize & (self.prints.len() - 1);
-        self.prints[part].push(print);
-        self.waiting += 1;
+        self.batch_prints.push(Fingerprint { key, content: hash, place });
+    }
+
+    /// Puts the fingerprints of a batch into their partitions. Each goes to memory that no cache has; done for many one
+    /// after the other and nothing else, a processor waits for several at a time.
+    fn scatter(&mut self) {
+        let mask = self.prints.len() - 1;
+        for print in &self.batch_prints {
+            self.prints[print.key as usize & mask].push(*print);
+        }
+        self.waiting += self.batch_prints.len();
+        self.batch_prints.clear();
     }
 
     /// The number of a tag on a day. Rows of a day come in runs.

@@ -27,6 +27,8 @@ use crate::report::{Runs, Table, Written};
 
 /// Records of a lot, at least: few enough for a cache, enough to be worth a task.
 const LOT: usize = 1 << 14;
+/// Bytes of a difference's id.
+const ID: usize = 33;
 /// Lots that are in work at once.
 const AT_ONCE: usize = 8;
 
@@ -162,13 +164,14 @@ fn one_lot(night: &Night<'_>, scan: &Scan, residue: &Residue, wants_table: bool)
 }
 
 /// The order of the table: the most urgent first, then by code and id.
-fn order() -> impl Fn(&Table, usize) -> (Option<Severity>, Option<Code>, String) {
+fn order() -> impl Fn(&Table, usize) -> (Option<Severity>, Option<Code>, [u8; ID]) {
     let place = |name: &str| DIFFERENCES.columns.iter().position(|column| column.name == name);
     let [severity, code, id] =
         ["severity", "code", "difference_id"].map(|name| place(name).expect("the table has this column"));
     move |table, row| {
         let text = |column: usize| table.text(column, row).unwrap_or_default();
-        (Severity::from_word(text(severity)), Code::from_word(text(code)), text(id).to_owned())
+        let id = text(id).as_bytes().try_into().expect("all ids have one length");
+        (Severity::from_word(text(severity)), Code::from_word(text(code)), id)
     }
 }
 
