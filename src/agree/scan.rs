@@ -35,6 +35,8 @@ const PARTITION_ROWS: u64 = 65_536;
 /// There are at least so many: how many rows come is only guessed, and what differs goes through memory by
 /// partitions.
 const PARTITIONS_MIN: u64 = 64;
+/// Fingerprints that are put into their partitions at once: few enough for a cache.
+const LATEST: usize = 1 << 13;
 /// Fingerprints of a split that are handed over before it ends.
 const HANDED_OVER: usize = 1 << 20;
 /// Rejects of a file that are kept as rows; beyond that they are counted.
@@ -238,8 +240,8 @@ struct SplitScan {
     rows: SplitRows,
     placed: Placed,
     line_ends: u64,
-    /// Fingerprints of the batch in work.
-    batch_prints: Vec<Fingerprint>,
+    /// The latest fingerprints.
+    latest: Vec<Fingerprint>,
     /// Those before it, by partition.
     prints: Vec<Vec<Fingerprint>>,
     /// How many they are.
@@ -373,7 +375,7 @@ impl SplitScan {
             rows: SplitRows::default(),
             placed: Placed::default(),
             line_ends: 0,
-            batch_prints: Vec::new(),
+            latest: Vec::with_capacity(LATEST),
             prints: room_for_prints(split, parts.count()),
             waiting: 0,
             sorts: Sorts::default(),
@@ -529,18 +531,21 @@ impl SplitScan {
         for at in 0..night.policy.compared.columns.len() {
             hash = with_column(hash, columns.compared(row, at).as_deref());
         }
-        self.batch_prints.push(Fingerprint { key, content: hash, place });
+        self.latest.push(Fingerprint { key, content: hash, place });
+        if self.latest.len() == LATEST {
+            self.scatter();
+        }
     }
 
-    /// Puts the fingerprints of a batch into their partitions. Each goes to memory that no cache has; done for many one
+    /// Puts the latest fingerprints into their partitions. Each goes to memory that no cache has; done for many one
     /// after the other and nothing else, a processor waits for several at a time.
     fn scatter(&mut self) {
         let mask = self.prints.len() - 1;
-        for print in &self.batch_prints {
+        for print in &self.latest {
             self.prints[print.key as usize & mask].push(*print);
         }
-        self.waiting += self.batch_prints.len();
-        self.batch_prints.clear();
+        self.waiting += self.latest.len();
+        self.latest.clear();
     }
 
     /// The number of a tag on a day. Rows of a day come in runs.
