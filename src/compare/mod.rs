@@ -137,8 +137,8 @@ const NO_CURRENCY: &str = "XXX";
 /// Compares two files.
 pub fn compare(store: &Store, question: &Question, memory: Memory, progress: &Progress) -> Result<Answer, Error> {
     progress.stage("inputs", None);
-    let ledger = open(store, &question.ledger)?;
-    let statement = open(store, &question.statement)?;
+    let (ledger, statement) = rayon::join(|| open(store, &question.ledger), || open(store, &question.statement));
+    let (ledger, statement) = (ledger?, statement?);
     let roles = roles(question, &ledger, &statement)?;
     let policy = policy(&roles);
     let findings: Vec<Finding> = ledger.findings.iter().chain(&statement.findings).cloned().collect();

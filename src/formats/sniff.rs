@@ -1,5 +1,6 @@
 //! Recognising files by what they contain, never by their names.
 
+use rayon::prelude::*;
 use tieout_kernel::code::{Code, Severity};
 
 use super::columnar::Columnar;
@@ -118,18 +119,17 @@ pub fn open_all(store: &Store, name: &str, body: &Body, opening: &Opening) -> Re
             file: Some(file),
         }]);
     }
-    let mut members = Vec::new();
-    for unpacked in unpack(store, name, body)? {
+    let member = |unpacked: Unpacked| {
         if is_parquet(&unpacked.body, &unpacked.name)? {
             let Unpacked { name, body } = unpacked;
             let file = OpenFile::of_columns(&name, Columnar::open(&name, &body)?);
-            members.push(Member { name, recognised: Recognised::Format(Format::Parquet), file: Some(file) });
-            continue;
+            return Ok(Member { name, recognised: Recognised::Format(Format::Parquet), file: Some(file) });
         }
-        let text = decode(store, unpacked, opening.encoding)?;
-        members.push(open_text(text, opening)?);
-    }
-    Ok(members)
+        open_text(decode(store, unpacked, opening.encoding)?, opening)
+    };
+    // Members side by side; of several that are broken the first is told.
+    let members: Vec<Result<Member, Error>> = unpack(store, name, body)?.into_par_iter().map(member).collect();
+    members.into_iter().collect()
 }
 
 fn is_parquet(body: &Body, name: &str) -> Result<bool, Error> {

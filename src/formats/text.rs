@@ -13,6 +13,7 @@ use std::io::{self, Read, Write};
 
 use encoding_rs::{Encoding, GB18030, UTF_8, UTF_16BE, UTF_16LE};
 use memchr::{memchr, memchr_iter, memrchr};
+use rayon::prelude::*;
 
 use crate::error::{Complaint, Error};
 use crate::store::{Body, Place, Store, disk_error};
@@ -182,21 +183,23 @@ pub fn unpack(store: &Store, name: &str, body: &Body) -> Result<Vec<Unpacked>, E
 }
 
 fn unzip(store: &Store, name: &str, body: &Body) -> Result<Vec<Unpacked>, Error> {
-    let mut archive =
-        zip::ZipArchive::new(io::BufReader::with_capacity(256 << 10, body.reader(0))).map_err(|e| broken(name, &e))?;
-    let mut members = Vec::new();
-    for index in 0..archive.len() {
-        let mut member = archive.by_index(index).map_err(|e| broken(name, &e))?;
+    let archive = zip::ZipArchive::new(body.reader(0)).map_err(|e| broken(name, &e))?;
+    let unpacked = |index: usize| -> Result<Option<Unpacked>, Error> {
+        let mut archive = archive.clone();
+        let member = archive.by_index(index).map_err(|e| broken(name, &e))?;
         if member.is_dir() {
-            continue;
+            return Ok(None);
         }
         // Names come in GBK without saying so. They are shown, never used as paths.
         let member_name = decode_name(member.name_raw());
         let full_name = format!("{name}!{member_name}");
         let packed = member.compressed_size();
-        let body = copy_out(store, &full_name, &mut member, packed)?;
-        members.push(Unpacked { name: full_name, body });
-    }
+        let body = copy_out(store, &full_name, &mut io::BufReader::with_capacity(256 << 10, member), packed)?;
+        Ok(Some(Unpacked { name: full_name, body }))
+    };
+    // Members side by side; of several that are broken the first is told.
+    let all: Vec<Result<Option<Unpacked>, Error>> = (0..archive.len()).into_par_iter().map(unpacked).collect();
+    let mut members: Vec<Unpacked> = all.into_iter().filter_map(Result::transpose).collect::<Result<_, Error>>()?;
     if members.is_empty() {
         return Err(broken(name, &"the archive has no member"));
     }

@@ -114,7 +114,7 @@ impl From<Vec<u8>> for Body {
 }
 
 /// Reads a [`Body`] from front to back.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct BodyReader {
     body: Body,
     offset: u64,
