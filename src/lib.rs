@@ -69,6 +69,7 @@ pub mod intake;
 pub mod job;
 pub mod memory;
 pub mod normalise;
+mod pipeline;
 pub mod progress;
 pub mod publish;
 pub mod reconcile;

@@ -12,7 +12,7 @@ pub struct Memory {
     pub limit: u64,
     /// Bytes of fingerprints, before they go to disk.
     pub fingerprints: u64,
-    /// Bytes of what the scan keeps of a statement's records, before it goes to disk.
+    /// Bytes of rows that are kept for later, a statement's or a table's, before they go to disk.
     pub rows: u64,
     /// Bytes of a file in the making, before it goes to disk.
     pub output: u64,

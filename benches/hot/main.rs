@@ -4,7 +4,6 @@
 //! as many seconds on 100 million of them; which parts a whole comparison spends its time in `tieout compare
 //! --profile` and a profiler say.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::hint::black_box;
 
@@ -14,15 +13,15 @@ use tieout::normalise::{Exact, Notation, Rounding, Unit};
 use tieout::report::schema::MATCHES;
 use tieout::report::{Holds, Sheet, Table};
 use tieout::store::{Body, Store};
-use tieout_kernel::calendar::{Calendar, Day};
+use tieout_kernel::calendar::Day;
 use tieout_kernel::currency::Currency;
 use tieout_kernel::fingerprint::{Asked, Content, Fingerprint, agree};
 use tieout_kernel::key::{KeyHasher, KindClass};
 use tieout_kernel::money::{Minor, Total};
 use tieout_kernel::party::Party;
 use tieout_kernel::pass;
-use tieout_kernel::policy::{ByAmount, Compared, Horizon, Policy, SourcePolicy, Tolerances};
-use tieout_kernel::record::{Across, Book, Direction, Instant, Kind, KindSet, Notes, Origin, Record, Status};
+use tieout_kernel::policy::{Compared, Horizon, Policy, SourcePolicy};
+use tieout_kernel::record::{Across, Book, Direction, Instant, Kind, Notes, Origin, Record, Status};
 
 /// Records of one round.
 const RECORDS: u32 = 65_536;
@@ -90,18 +89,9 @@ fn agreement(criterion: &mut Criterion) {
 /// The full rules on records all of which differ.
 fn rules(criterion: &mut Criterion) {
     let numbers = numbers();
-    let policy = Policy {
-        run_day: None,
-        calendar: Calendar::default(),
-        sources: ["ledger", "statement"].map(|name| SourcePolicy::plain(name, Horizon::AtOnce)).to_vec(),
-        accounts: BTreeMap::new(),
-        ledger_kinds: KindSet::ALL,
-        stuck_after: 0,
-        passes: Vec::new(),
-        by_amount: ByAmount { window_micros: 0, party_required: true },
-        compared: Compared { fee: true, ..Compared::default() },
-        tolerances: Tolerances::default(),
-    };
+    let sources = ["ledger", "statement"].map(|name| SourcePolicy::plain(name, Horizon::AtOnce));
+    let compared = Compared { fee: true, ..Compared::default() };
+    let policy = Policy { compared, ..Policy::plain(sources.to_vec()) };
     let minor = |units: i64| Minor::new(units).expect("an amount of few digits");
     let record = |book: Book, number, row: u32| Record {
         book,

@@ -197,6 +197,8 @@ fn fits(records: usize, limit: u64) -> Result<(), Error> {
 const TEXT_OF_A_RECORD: usize = 200;
 /// Bytes that a record takes while its end is decided.
 const BYTES_OF_A_RECORD: usize = size_of::<Row>() + size_of::<Record<'_>>() + TEXT_OF_A_RECORD;
+// As many as are read into half the memory are never too many to be decided at once.
+const _: () = assert!(BYTES_OF_A_RECORD <= 2 * (size_of::<Row>() + TEXT_OF_A_RECORD));
 
 fn fetch_split(
     night: &Night<'_>,

@@ -1,6 +1,6 @@
 //! `tieout compare`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
@@ -54,8 +54,9 @@ impl Arguments {
     pub fn run(self) -> Result<u8, Error> {
         let mut memory = self.limits.apply()?;
         let folder = self.out.as_deref().map(in_this_folder);
-        // Where that fails, writing says why.
-        memory.results = folder.clone().filter(|folder| std::fs::create_dir_all(folder).is_ok());
+        // Nothing is made before there is something to write: until then the folder may be one to come.
+        let near = folder.iter().flat_map(|folder| folder.ancestors()).find(|folder| folder.is_dir());
+        memory.results = near.map(Path::to_path_buf);
         let store = store()?;
         let question = Question {
             ledger: self.ledger,
@@ -75,6 +76,8 @@ impl Arguments {
         rejects(&answer);
         progress.stage("write", None);
         if let Some(folder) = folder {
+            // Where that fails, writing says why.
+            let _ = std::fs::create_dir_all(&folder);
             let rejects = &answer.rejects;
             let mut files: Vec<(String, Body)> = vec![
                 (format!("{}.csv", rejects.spec.name), rejects.csv().into()),

@@ -11,11 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
 use serde::Serialize;
-use tieout_kernel::calendar::Calendar;
 use tieout_kernel::code::Code;
 use tieout_kernel::currency::Currency;
-use tieout_kernel::policy::{ByAmount, Compared, ComparedColumn, Horizon, Policy, SourcePolicy, Tolerances};
-use tieout_kernel::record::{Book, Kind, KindSet, Status};
+use tieout_kernel::policy::{Compared, ComparedColumn, Horizon, Policy, SourcePolicy};
+use tieout_kernel::record::{Book, Kind, Status};
 
 use crate::agree::{self, Earlier, Looked, Night, NightFile, Wanted};
 use crate::error::{Complaint, Error};
@@ -297,18 +296,9 @@ fn holds(ledger: &OpenFile, statement: &OpenFile, pair: &Pair, known: impl Fn(&s
 
 fn policy(roles: &Roles) -> Policy {
     let columns = roles.texts.iter().map(|(pair, code)| ComparedColumn { name: pair.ledger.clone(), code: *code });
-    Policy {
-        run_day: None,
-        calendar: Calendar::default(),
-        sources: ["ledger", "statement"].map(|name| SourcePolicy::plain(name, Horizon::AtOnce)).to_vec(),
-        accounts: BTreeMap::new(),
-        ledger_kinds: KindSet::ALL,
-        stuck_after: 0,
-        passes: Vec::new(),
-        by_amount: ByAmount { window_micros: 0, party_required: true },
-        compared: Compared { fee: roles.fee.is_some(), columns: columns.collect(), ..Compared::default() },
-        tolerances: Tolerances::default(),
-    }
+    let compared = Compared { fee: roles.fee.is_some(), columns: columns.collect(), ..Compared::default() };
+    let sources = ["ledger", "statement"].map(|name| SourcePolicy::plain(name, Horizon::AtOnce));
+    Policy { compared, ..Policy::plain(sources.to_vec()) }
 }
 
 fn mapping(question: &Question, roles: &Roles, book: Book, file: &OpenFile) -> Result<Mapping, Error> {

@@ -18,6 +18,7 @@ use tieout_kernel::proof::{Ends, Tally};
 
 use crate::agree::{self, Agreed, Night, Residue, Scan};
 use crate::error::Error;
+use crate::pipeline::{at_once, side_by_side};
 use crate::progress::Progress;
 use crate::reconcile;
 use crate::report::schema::DIFFERENCES;
@@ -29,8 +30,6 @@ use crate::report::{Runs, Table, Written};
 const LOT: usize = 1 << 14;
 /// Bytes of a difference's id.
 const ID: usize = 33;
-/// Lots that are in work at once.
-const AT_ONCE: usize = 8;
 
 /// What all turns came to.
 #[derive(Debug, Default)]
@@ -88,19 +87,14 @@ pub(super) fn judge(
             let lot = |members: &Vec<u32>| one_lot(night, scan, &residue.some(members), wants_table);
             some.par_iter().with_max_len(1).map(lot).collect()
         };
-        let mut next = lots.chunks(AT_ONCE);
-        let mut waiting = next.next().map(made).transpose()?;
-        while let Some(done) = waiting.take() {
-            let take = || {
-                done.into_iter().try_for_each(|mut lot| {
-                    judged.add(&lot);
-                    runs.put(std::mem::take(&mut lot.rows))
-                })
-            };
-            let (taken, more) = rayon::join(take, || next.next().map(made).transpose());
-            taken?;
-            waiting = more?;
-        }
+        let mut some = lots.chunks(at_once());
+        let next = || some.next().map(made).transpose();
+        side_by_side(next, |done| {
+            done.into_iter().try_for_each(|lot| {
+                judged.add(&lot);
+                runs.put(lot.rows)
+            })
+        })?;
     }
     if wants_table {
         progress.stage(if runs.has_spilled() { "merge" } else { "tables" }, None);
@@ -197,4 +191,26 @@ fn name_keyless(night: &Night<'_>, scan: &Scan, agreed: &mut Agreed, progress: &
     }
     *keyless = nameless;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn partitions_stay_whole_and_every_place_is_in_one_lot() {
+        let partitions = [vec![9, 2], vec![], vec![7], vec![1, 8, 3], vec![4]];
+        let sizes = |room: usize| -> Vec<usize> {
+            let groups = in_groups(&partitions, |records, more| records + more <= room);
+            groups.iter().map(|group| group.iter().map(Vec::len).sum()).collect()
+        };
+        assert_eq!((sizes(100), sizes(3), sizes(1)), (vec![7], vec![3, 3, 1], vec![2, 1, 3, 1]));
+        assert!(in_groups(&[vec![], vec![]], |_, _| true).is_empty());
+        // Two partitions that make a lot each, and one that is the rest.
+        let large = |from: u64| (0..LOT as u64).map(|one| one * 3 + from).collect::<Vec<u64>>();
+        let (places, lots) = lots(&[large(1), large(0), vec![2, 5]]);
+        assert!(places.is_sorted());
+        let back = |lot: &[u32]| lot.iter().map(|&at| places[at as usize]).collect::<Vec<u64>>();
+        assert_eq!(lots.iter().map(|lot| back(lot)).collect::<Vec<_>>(), vec![large(1), large(0), vec![2, 5]]);
+    }
 }

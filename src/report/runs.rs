@@ -26,16 +26,17 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use rayon::prelude::*;
 
 use super::sheet::{PART, Table, TableSpec};
-use super::written::{Written, at_once, in_lots};
+use super::written::{Written, in_lots};
 use crate::error::Error;
 use crate::memory::Memory;
+use crate::pipeline::{at_once, side_by_side};
 use crate::store::{Body, Spool};
 
-/// Rows that are read from a turn at a time.
+/// Rows that are read from a run at a time.
 const READ: usize = 1 << 10;
-/// Bytes of a page of a turn: one page of every column of every turn is in memory while they are merged.
+/// Bytes of a page of a run: one page of every column of every run is in memory while they are merged.
 const PAGE: usize = 1 << 16;
-/// Rows of a row group of a turn: as much of every column as a reader holds.
+/// Rows of a row group of a run: as much of every column as a reader holds.
 const ROW_GROUP: usize = 1 << 13;
 
 /// The rows of one table so far.
@@ -85,13 +86,11 @@ impl<'m, K: Ord + Send, O: Fn(&Table, usize) -> K + Sync> Runs<'m, O> {
         let held = std::mem::take(&mut self.held).into_iter().map(Source::held).collect();
         self.bytes = 0;
         let mut merge = Merge::of(self.spec, &self.order, held).map_err(|e| full(&e))?;
-        let mut waiting = merge.lot().map_err(|e| full(&e))?;
-        while let Some(lot) = waiting.take() {
-            let write = || lot.iter().flat_map(|table| &table.batches).try_for_each(|batch| writer.write(batch));
-            let (written, next) = rayon::join(write, || merge.lot());
-            written.map_err(|e| full(&e))?;
-            waiting = next.map_err(|e| full(&e))?;
-        }
+        let next = || merge.lot().map_err(|e| full(&e));
+        side_by_side(next, |lot| {
+            let mut batches = lot.iter().flat_map(|table| &table.batches);
+            batches.try_for_each(|batch| writer.write(batch)).map_err(|e| full(&e))
+        })?;
         self.spilled.push(writer.into_inner().map_err(|e| full(&e))?.finish()?);
         Ok(())
     }

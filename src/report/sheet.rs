@@ -414,8 +414,8 @@ impl Table {
 
     fn written_rows(&self, columns: &[usize], for_people: bool) -> Vec<u8> {
         let part = |batch: &RecordBatch| {
-            let of_column = |&at: &usize| Written::of(self.spec.columns[at].holds, batch.column(at));
-            let mut columns: Vec<Written<'_>> = columns.iter().map(of_column).collect();
+            let of_column = |&at: &usize| CellText::of(self.spec.columns[at].holds, batch.column(at));
+            let mut columns: Vec<CellText<'_>> = columns.iter().map(of_column).collect();
             csv_written(for_people, |writer| {
                 for row in 0..batch.num_rows() {
                     for column in &mut columns {
@@ -446,17 +446,7 @@ impl Table {
     #[must_use]
     pub fn cell(&self, batch: &RecordBatch, column: usize, row: usize) -> Option<String> {
         let array = batch.column(column);
-        if array.is_null(row) {
-            return None;
-        }
-        Some(match self.spec.columns[column].holds {
-            Holds::Text => array.as_string::<i32>().value(row).to_owned(),
-            Holds::Integer => array.as_primitive::<Int64Type>().value(row).to_string(),
-            Holds::Decimal => decimal_text(array.as_primitive::<Decimal128Type>().value(row), MONEY_SCALE),
-            Holds::Date => Day(array.as_primitive::<Date32Type>().value(row)).to_string(),
-            Holds::Instant => instant_text(array.as_primitive::<TimestampMicrosecondType>().value(row)),
-            Holds::Boolean => array.as_boolean().value(row).to_string(),
-        })
+        array.is_valid(row).then(|| CellText::of(self.spec.columns[column].holds, array).cell(row).to_owned())
     }
 
     /// A table as it was published, with exactly the columns of `spec`.
@@ -518,7 +508,7 @@ impl Table {
 }
 
 /// A column whose cells are written as text, row after row.
-struct Written<'b> {
+struct CellText<'b> {
     holds: Holds,
     array: &'b ArrayRef,
     text: String,
@@ -526,7 +516,7 @@ struct Written<'b> {
     last: Option<i64>,
 }
 
-impl<'b> Written<'b> {
+impl<'b> CellText<'b> {
     const fn of(holds: Holds, array: &'b ArrayRef) -> Self {
         Self { holds, array, text: String::new(), last: None }
     }

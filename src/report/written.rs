@@ -8,12 +8,8 @@ use rayon::prelude::*;
 use super::sheet::{ForPeople, Table, TableSpec};
 use crate::error::Error;
 use crate::memory::Memory;
+use crate::pipeline::{at_once, side_by_side};
 use crate::store::{Body, Spool};
-
-/// Parts that are in work at once.
-pub(super) fn at_once() -> usize {
-    rayon::current_num_threads().max(2)
-}
 
 /// A table as the two files that programs read.
 #[derive(Clone, Debug)]
@@ -53,26 +49,16 @@ pub fn in_parts<P: Sync>(
     })
 }
 
-/// Writes a table lot by lot, each a few parts: while one lot is encoded its text and the next lot are made.
+/// Writes a table lot by lot, each a few parts.
 pub(super) fn in_lots(
     spec: TableSpec,
     people: Option<ForPeople<'_>>,
     memory: &Memory,
-    mut next: impl FnMut() -> Result<Option<Vec<Table>>, Error> + Send,
+    next: impl FnMut() -> Result<Option<Vec<Table>>, Error> + Send,
 ) -> Result<Written, Error> {
-    let Files { mut texts, mut parquet, mut rows } = Files::new(spec, people, memory)?;
-    let mut waiting = next()?;
-    while let Some(lot) = waiting.take() {
-        let encode = || lot.iter().flat_map(|table| &table.batches).try_for_each(|batch| parquet.write(batch));
-        let (encoded, more) = rayon::join(encode, || {
-            texts.write(&lot, people)?;
-            next()
-        });
-        encoded.map_err(|e| parquet.inner().failed(&e))?;
-        waiting = more?;
-        rows += lot.iter().map(|table| table.rows).sum::<u64>();
-    }
-    Files { texts, parquet, rows }.finish(spec)
+    let mut files = Files::new(spec, people, memory)?;
+    side_by_side(next, |lot| files.write(&lot, people))?;
+    files.finish(spec)
 }
 
 /// The files in the making.
@@ -98,6 +84,15 @@ impl<'m> Files<'m> {
         let csv = begun(spec.csv_head())?;
         let for_people = people.map(|people| begun(spec.head_for_people(people))).transpose()?;
         Ok(Self { texts: Texts { csv, for_people }, parquet: spec.writer(Spool::of_result(memory)), rows: 0 })
+    }
+
+    fn write(&mut self, lot: &[Table], people: Option<ForPeople<'_>>) -> Result<(), Error> {
+        let Self { texts, parquet, rows } = self;
+        let encode = || lot.iter().flat_map(|table| &table.batches).try_for_each(|batch| parquet.write(batch));
+        let (encoded, written) = rayon::join(encode, || texts.write(lot, people));
+        encoded.map_err(|e| parquet.inner().failed(&e))?;
+        *rows += lot.iter().map(|table| table.rows).sum::<u64>();
+        written
     }
 
     fn finish(self, spec: TableSpec) -> Result<Written, Error> {

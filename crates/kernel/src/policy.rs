@@ -148,6 +148,24 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// Sources of which nothing more is known: no dates, no accounts, no pass but K1, nothing compared that need not
+    /// be.
+    #[must_use]
+    pub fn plain(sources: Vec<SourcePolicy>) -> Self {
+        Self {
+            run_day: None,
+            calendar: Calendar::default(),
+            sources,
+            accounts: BTreeMap::new(),
+            ledger_kinds: KindSet::ALL,
+            stuck_after: 0,
+            passes: Vec::new(),
+            by_amount: ByAmount { window_micros: 0, party_required: true },
+            compared: Compared::default(),
+            tolerances: Tolerances::default(),
+        }
+    }
+
     /// The policy of the source a record came from.
     #[must_use]
     pub fn source(&self, number: u16) -> &SourcePolicy {
