@@ -239,9 +239,15 @@ pub fn publish(
     let dated = folder_of(plan, date);
     let folder = dated.join(&format!("run={run_id}"));
     let before = run.replaces;
-    write_all(store, &folder, outputs)?;
+    // Writing waits for the store; meanwhile there are processors to hash.
+    let (written, manifest) = std::thread::scope(|scope| {
+        let written = scope.spawn(|| write_all(store, &folder, outputs));
+        let manifest = finished_manifest(manifest, outputs);
+        (written.join().expect("writing does not panic"), manifest)
+    });
+    written?;
+    let manifest = manifest?;
     let previous = before.map(|(_, hash)| hash.clone());
-    let manifest = finished_manifest(manifest, outputs)?;
     write_checked(store, &folder.join(MANIFEST), &manifest.clone().into())?;
 
     let number = before.map_or(0, |(commit, _)| commit.number) + 1;

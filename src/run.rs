@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use jiff::civil;
 use rayon::prelude::*;
+use tieout_kernel::action::Verb;
 use tieout_kernel::calendar::Day;
 use tieout_kernel::code::{Code, Severity};
 use tieout_kernel::key::{KeyHasher, event_key};
@@ -137,6 +138,7 @@ pub fn run(
         history_since,
     };
     let mut summary = parts.summary()?;
+    let withheld = summary.withheld.clone();
     let first_seen = first_seen(residue.all_carried());
     let replaced = replaces.as_ref().map(|(commit, _)| Link::of(date, commit));
     let wanted = worklist::Wanted {
@@ -149,13 +151,9 @@ pub fn run(
         ids: &ids,
         first_seen: &first_seen,
         findings: &findings,
-        withheld: summary.withheld.as_deref(),
+        withheld: withheld.as_deref(),
         chain: &chain,
     };
-    let items = wanted.items(Register::read(store, plan, &chain, replaced.as_ref())?);
-    let booked = Booked::read(store, plan, replaced.as_ref(), &residue, &reconciled)?;
-    let worklist = wanted.table(&items)?;
-    summary.worklist = summary::worklist_lines(&items);
     let made = Made {
         plan,
         intake: &intake,
@@ -166,14 +164,22 @@ pub fn run(
         reconciled: &reconciled,
         ids: &ids,
         first_seen: &first_seen,
-        items: &items,
-        worklist: &worklist,
-        booked: &booked,
         history_since,
         day,
         date,
     };
-    let outputs = made.outputs(&summary, &findings)?;
+    let of_the_rest = || {
+        let items = wanted.items(Register::read(store, plan, &chain, replaced.as_ref())?);
+        let booked = Booked::read(store, plan, replaced.as_ref(), &residue, &reconciled)?;
+        let worklist = wanted.table(&items)?;
+        summary.worklist = summary::worklist_lines(&items);
+        made.of_the_rest(&summary, &findings, &Asked { items, worklist, booked })
+    };
+    // What matched is most of what is written, and asks for nothing of what is made of the rest.
+    let (of_matches, of_the_rest) = rayon::join(|| made.of_matches(), of_the_rest);
+    let mut outputs = of_matches?;
+    outputs.extend(of_the_rest?);
+    outputs.sort_by(|a, b| a.name.cmp(&b.name));
     progress.stage("verify", None);
     for input in &intake.inputs {
         store.still_the_same(&input.pinned)?;
@@ -570,12 +576,16 @@ struct Made<'m, 'r> {
     /// The id of each difference and its outcome's position, in order of the ids.
     ids: &'m [(String, usize)],
     first_seen: &'m BTreeMap<String, Day>,
-    items: &'m [Item],
-    worklist: &'m Table,
-    booked: &'m Booked,
     history_since: Option<Day>,
     day: Day,
     date: civil::Date,
+}
+
+/// What is asked of people and programs, and what was booked.
+struct Asked {
+    items: Vec<Item>,
+    worklist: Table,
+    booked: Booked,
 }
 
 /// Files to be made, each by itself.
@@ -587,7 +597,7 @@ enum Task<'t> {
     /// Some columns of a table for people.
     ForPeople(&'t Table, &'t [&'t str]),
     /// The worklist's lines.
-    Items,
+    Items(&'t [Item]),
     /// The table of differences.
     Differences(&'t Tables<'t, 't>, &'t [Numbered<'t>]),
     /// The evidence of what matched.
@@ -599,8 +609,8 @@ enum Task<'t> {
 }
 
 impl Made<'_, '_> {
-    fn outputs(&self, summary: &Summary, findings: &[Finding]) -> Result<Vec<Output>, Error> {
-        let tables = Tables {
+    fn tables(&self) -> Tables<'_, '_> {
+        Tables {
             night: self.night,
             scan: self.scan,
             residue: self.residue,
@@ -609,43 +619,59 @@ impl Made<'_, '_> {
             severity: Some(&self.plan.severity),
             first_seen: self.first_seen,
             history_since: self.history_since,
-        };
-        let numbered = tables::numbered(self.ids, self.reconciled);
-        let summary_table = summary.table()?;
-        let settlements = settle::table(self.plan, &tables, self.ids, self.booked)?;
-        let open_items = self.leaving().table()?;
+        }
+    }
+
+    /// Evidence and history.
+    fn of_matches(&self) -> Result<Vec<Output>, Error> {
         let remembers = self.plan.carry.history_days > 0;
         let evidence = self.plan.evidence == Evidence::References;
         let lines =
             if remembers || evidence { Lines::of(self.night, self.scan, self.agreed)? } else { Lines::default() };
+        let tables = self.tables();
+        let mut tasks = vec![if evidence { Task::Matches(&tables, &lines) } else { Task::NoMatches }];
+        tasks.extend(remembers.then_some(Task::History(&lines)));
+        self.all_done(&tasks)
+    }
+
+    /// Everything else.
+    fn of_the_rest(&self, summary: &Summary, findings: &[Finding], asked: &Asked) -> Result<Vec<Output>, Error> {
+        let Asked { items, worklist, booked } = asked;
+        let tables = self.tables();
+        let numbered = tables::numbered(self.ids, self.reconciled);
+        let summary_table = summary.table()?;
+        let settlements = settle::table(self.plan, &tables, self.ids, booked)?;
+        let open_items = self.leaving().table()?;
         let (rejects, findings, inputs) = (
             tables::rejects(self.night, self.scan)?,
             tables::findings(findings, &self.plan.job, self.date)?,
             self.inputs()?,
         );
         // The longest tasks first.
-        let mut tasks = vec![if evidence { Task::Matches(&tables, &lines) } else { Task::NoMatches }];
-        tasks.extend(remembers.then_some(Task::History(&lines)));
-        tasks.push(Task::Differences(&tables, &numbered));
+        let mut tasks = vec![Task::Differences(&tables, &numbered)];
         let people: [(&Table, &[&str]); 4] = [
-            (self.worklist, &WORKLIST_FOR_PEOPLE),
+            (worklist, &WORKLIST_FOR_PEOPLE),
             (&open_items, &OPEN_ITEMS_FOR_PEOPLE),
             (&settlements, &SETTLEMENTS_FOR_PEOPLE),
             (&summary_table, &SUMMARY_FOR_PEOPLE),
         ];
         tasks.extend(people.map(|(table, columns)| Task::ForPeople(table, columns)));
-        tasks.push(Task::Items);
-        for table in [self.worklist, &open_items, &settlements, &rejects, &findings, &inputs, &summary_table] {
+        tasks.push(Task::Items(items));
+        for table in [worklist, &open_items, &settlements, &rejects, &findings, &inputs, &summary_table] {
             tasks.extend([Task::Csv(table), Task::Parquet(table)]);
         }
-        let done = tasks.par_iter().with_max_len(1).map(|task| self.done(task));
-        let done: Vec<Vec<Output>> = done.collect::<Result<_, Error>>()?;
-        let mut outputs: Vec<Output> = done.into_iter().flatten().collect();
+        let mut outputs = self.all_done(&tasks)?;
         let mut text = serde_json::to_vec_pretty(summary).expect("a summary is plain values");
         text.push(b'\n');
         outputs.push(Output { name: Summary::FILE.to_owned(), body: text.into(), rows: None, for_people: true });
-        outputs.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(outputs)
+    }
+
+    /// Makes the files of some tasks, each by itself.
+    fn all_done(&self, tasks: &[Task<'_>]) -> Result<Vec<Output>, Error> {
+        let done = tasks.par_iter().with_max_len(1).map(|task| self.done(task));
+        let done: Vec<Vec<Output>> = done.collect::<Result<_, Error>>()?;
+        Ok(done.into_iter().flatten().collect())
     }
 
     fn leaving(&self) -> Leaving<'_, '_> {
@@ -681,7 +707,7 @@ impl Made<'_, '_> {
                 let bytes = table.csv_for_people(ForPeople { columns, chinese });
                 vec![Output { for_people: true, ..form(table, "people.csv", bytes) }]
             }
-            Task::Items => lines_of_items(self.items),
+            Task::Items(items) => lines_of_items(items),
             Task::Differences(tables, numbered) => {
                 let people = ForPeople { columns: &DIFFERENCES_FOR_PEOPLE, chinese };
                 written(tables.differences(numbered, Some(people))?)
@@ -855,13 +881,14 @@ fn version(found: &store::Found) -> Option<&str> {
 
 /// New and cancelled items for repair tools: all of them, and each verb by itself.
 fn lines_of_items(items: &[Item]) -> Vec<Output> {
+    let lines: Vec<(Verb, String)> =
+        items.par_iter().filter_map(|item| Some((item.verb, format!("{}\n", item.line()?)))).collect();
     let mut files: BTreeMap<String, (String, u64)> = BTreeMap::new();
     files.insert("worklist.jsonl".to_owned(), (String::new(), 0));
-    for item in items {
-        let Some(line) = item.line() else { continue };
-        for name in ["worklist.jsonl".to_owned(), format!("worklist.{}.jsonl", item.verb.word().to_ascii_lowercase())] {
+    for (verb, line) in lines {
+        for name in ["worklist.jsonl".to_owned(), format!("worklist.{}.jsonl", verb.word().to_ascii_lowercase())] {
             let (text, count) = files.entry(name).or_default();
-            text.push_str(&format!("{line}\n"));
+            text.push_str(&line);
             *count += 1;
         }
     }

@@ -31,13 +31,15 @@ pub fn check(files: &Files) -> Result<(), Broken> {
     let summary = summary.whole().map_err(|e| Broken(format!("the summary cannot be read: {e}")))?;
     let summary: Summary =
         serde_json::from_slice(&summary).map_err(|e| Broken(format!("the summary cannot be read: {e}")))?;
-    let differences = table(files, DIFFERENCES)?;
-    let open_items = table(files, OPEN_ITEMS)?;
     tie_outs(&summary)?;
-    let open = difference_ids(&differences, &summary)?;
-    pool(&open_items, &open, &summary)?;
+    let (open, asked_for) =
+        rayon::join(|| difference_ids(&table(files, DIFFERENCES)?, &summary), || table(files, WORKLIST));
+    let open = open?;
+    let of_pool = || pool(&table(files, OPEN_ITEMS)?, &open, &summary);
+    let (of_pool, of_worklist) = rayon::join(of_pool, || worklist(&asked_for?, &open, &table(files, FINDINGS)?));
+    of_pool?;
+    of_worklist?;
     journal(&table(files, SETTLEMENTS)?, &summary)?;
-    worklist(&table(files, WORKLIST)?, &open, &table(files, FINDINGS)?)?;
     evidence(files, &summary)
 }
 

@@ -304,7 +304,7 @@ fn what_goes_to_disk_changes_nothing() {
     // Rows, fingerprints and tables come to more than this.
     let spilled = published(&["--memory-limit", "64MiB"]);
     let held = published(&["--memory-limit", "8GiB"]);
-    assert!(held[0]["matches.csv"].len() > 16 << 20 && held[0]["history.parquet"].len() > 8 << 20);
+    assert!(held[0]["matches.csv"].len() > 16 << 20 && held[0]["history.parquet"].len() > 4 << 20);
     for (spilled, held) in spilled.iter().zip(&held) {
         assert_eq!(spilled.keys().collect::<Vec<_>>(), held.keys().collect::<Vec<_>>());
         held.keys().for_each(|name| assert!(spilled[name] == held[name], "{name} differs"));

@@ -1,26 +1,28 @@
 //! What ended, as compact keys, and what tonight's keys find in it.
 //!
-//! Each run writes the records that ended in it: 28 bytes and a tag each, sorted by key. A run reads
-//! the files of the days before once, and keeps only rows whose key or order tonight asks for; a
-//! [`Filter`] of a few bits per key tells most of the others apart without looking at them twice.
+//! Each run writes the records that ended in it, some 30 bytes each, in the order of the statement: what agreed at
+//! first sight, then the rest. A run reads the keys of the days before once, and the rest only of rows whose key or
+//! order tonight asks for; a [`Filter`] of a few bits per key tells most of the others apart.
 
 use std::collections::{BTreeMap, HashMap};
-use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{Date32Type, Int32Type, Int64Type, TimestampMicrosecondType, UInt32Type};
-use arrow_array::{
-    Array, ArrayRef, Date32Array, Int32Array, Int64Array, RecordBatch, TimestampMicrosecondArray, UInt32Array,
-};
+use arrow_array::{Array, ArrayRef, Date32Array, Int32Array, Int64Array, TimestampMicrosecondArray, UInt32Array};
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use jiff::civil;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection,
+};
+use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::arrow::{ArrowWriter, ProjectionMask};
-use parquet::basic::Compression;
+use parquet::basic::{Compression, Encoding};
+use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::writer::SerializedFileWriter;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use tieout_kernel::calendar::Day;
@@ -38,6 +40,7 @@ use crate::agree::{Agreed, Night, Residue, Scan, split_of};
 use crate::error::Error;
 use crate::job::{Plan, day_of};
 use crate::memory::Memory;
+use crate::pipeline::{at_once, side_by_side};
 use crate::reconcile::Reconciled;
 use crate::report::VERSION_KEY;
 use crate::report::evidence::Lines;
@@ -48,10 +51,10 @@ use crate::store::{Body, Spool, Store};
 pub const FILE: &str = "history.parquet";
 /// Where the file's metadata holds the list of tags.
 const TAGS_KEY: &str = "tieout.tags";
-/// Rows of one batch of the file as it is read, and of one task as it is written.
-const BATCH: usize = 1 << 17;
-/// Rows of a bucket that is sorted by itself.
-const BUCKET: usize = 1 << 13;
+/// Rows of one batch of the file as it is read.
+const BATCH: usize = 1 << 15;
+/// Rows of a row group at most: as many as one thread makes at a time.
+const GROUP: usize = 1 << 17;
 /// Bytes of a page: whoever reads the file reads all of it.
 const PAGE: usize = 4 << 20;
 
@@ -88,7 +91,7 @@ struct Origins {
     night: Option<i32>,
 }
 
-/// A row that ended, in the order in which rows are written. What it lacks is a value that nothing has.
+/// A row that ended. What it lacks is a value that nothing has.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 struct Line {
     key: u128,
@@ -123,6 +126,14 @@ impl Tags {
             next
         })
     }
+}
+
+/// Rows that one thread writes.
+enum Part<'p> {
+    /// Pairs that agreed at first sight.
+    Pairs(&'p [(u64, u64)]),
+    /// What the full rules ended.
+    Rest(&'p [Line]),
 }
 
 /// What a run leaves to the history.
@@ -169,50 +180,46 @@ impl Ended<'_, '_> {
         }
         tags.list.sort();
         lines.iter_mut().for_each(|line| line.tag = rank[line.tag as usize]);
-        // By the highest bits of the key first: each bucket is then sorted within a cache. As many buckets at a
-        // time as memory has room for.
-        let matches = &self.agreed.matches;
-        let count = matches.len() + lines.len();
-        let bits = (count / BUCKET + 1).next_power_of_two().trailing_zeros();
-        let bucket_of = |key: u128| usize::try_from(key.checked_shr(128 - bits).unwrap_or(0)).unwrap_or(0);
-        let bytes = (count * size_of::<Line>() * 3) as u64;
-        let turns = usize::try_from(bytes / (memory.limit / 8).max(1) + 1).unwrap_or(1).next_power_of_two();
-        let turns = turns.min(1 << bits);
+        lines.sort_unstable();
         let full = |e: &dyn std::fmt::Display| Memory::cannot_spill(&memory.spill_dir, e);
-        let mut writer = writer(Spool::new(memory), &tags.list);
-        for turn in 0..turns {
-            let each = (1 << bits) / turns;
-            let (first, past) = (turn * each, (turn + 1) * each);
-            let is_now = |key: u128| (first..past).contains(&bucket_of(key));
-            let of_part = |part: &[(u64, u64)]| self.of_pairs(part, &numbers, &rank, is_now);
-            let parts = matches.par_chunks(BATCH).map(of_part).collect::<Result<Vec<_>, Error>>()?;
-            let mut buckets: Vec<Vec<Line>> = vec![Vec::new(); each];
-            for line in parts.into_iter().flatten().chain(lines.iter().copied().filter(|line| is_now(line.key))) {
-                buckets[bucket_of(line.key) - first].push(line);
-            }
-            let in_order = buckets.into_par_iter().map(|mut bucket| {
-                bucket.sort_unstable();
-                batch(&bucket)
-            });
-            let batches: Vec<RecordBatch> = in_order.collect();
-            batches.iter().try_for_each(|batch| writer.write(batch)).map_err(|e| full(&e))?;
-        }
+        let (mut writer, factory) = writer(Spool::new(memory), &tags.list).map_err(|e| full(&e))?;
+        let pairs = self.agreed.matches.chunks(GROUP).map(Part::Pairs);
+        let parts: Vec<Part<'_>> = pairs.chain(lines.chunks(GROUP).map(Part::Rest)).collect();
+        let mut lots = parts.chunks(at_once()).zip((0..).step_by(at_once()));
+        let encode = |(number, part): (usize, &Part<'_>)| {
+            let rows = match part {
+                Part::Pairs(pairs) => self.of_pairs(pairs, &numbers, &rank)?,
+                Part::Rest(lines) => Rows::of(lines),
+            };
+            rows.encoded(&factory, number).map_err(|e| full(&e))
+        };
+        let next = || {
+            let Some((lot, first)) = lots.next() else { return Ok(None) };
+            let numbered = (first..).zip(lot).collect::<Vec<_>>();
+            numbered.into_par_iter().with_max_len(1).map(encode).collect::<Result<Vec<_>, Error>>().map(Some)
+        };
+        side_by_side(next, |lot| {
+            let written = lot.into_iter().try_for_each(|columns| append(&mut writer, columns));
+            written.map_err(|e| full(&e))
+        })?;
         writer.into_inner().map_err(|e| full(&e))?.finish()
     }
 
     /// The numbers of the tags of what agreed at first sight.
     fn tag_numbers(&self, tags: &mut Tags) -> Result<TagNumbers, Error> {
         let mut numbers = TagNumbers::new();
-        let mut last = None;
+        let mut files = None;
+        let mut of_files = Vec::new();
         let mut rows = self.scan.rows.reader();
         for &(ledger, statement) in &self.agreed.matches {
             let Some(row) = rows.at(statement)? else { continue };
-            let what = (split_of(statement), row.what, self.night.splits[split_of(ledger)].0);
-            if last == Some(what) {
-                continue;
+            let these = self.files_of(ledger, statement);
+            if files != Some(these) {
+                let before = std::mem::replace(&mut of_files, numbers.remove(&these).unwrap_or_default());
+                files.replace(these).and_then(|those| numbers.insert(those, before));
             }
-            last = Some(what);
-            if numbers.contains_key(&what) {
+            let what = row.what as usize;
+            if of_files.get(what).is_some_and(|&number| number != NO_TAG) {
                 continue;
             }
             let origins = |place: u64| {
@@ -231,29 +238,40 @@ impl Ended<'_, '_> {
                 exponent: row.tag.currency.exponent(),
                 state: State::Matched.word().to_owned(),
             });
-            numbers.insert(what, number);
+            of_files.resize(of_files.len().max(what + 1), NO_TAG);
+            of_files[what] = number;
         }
+        numbers.extend(files.map(|files| (files, of_files)));
         Ok(numbers)
     }
 
+    /// Where a pair comes from: the ledger's file and the statement's split.
+    fn files_of(&self, ledger: u64, statement: u64) -> (usize, usize) {
+        (self.night.splits[split_of(ledger)].0, split_of(statement))
+    }
+
     /// Pairs of the fast path: one row for both sides, which agree in everything it says.
-    fn of_pairs(
-        &self,
-        pairs: &[(u64, u64)],
-        numbers: &TagNumbers,
-        rank: &[u32],
-        is_now: impl Fn(u128) -> bool,
-    ) -> Result<Vec<Line>, Error> {
+    fn of_pairs(&self, pairs: &[(u64, u64)], numbers: &TagNumbers, rank: &[u32]) -> Result<Rows, Error> {
         let mut rows = self.scan.rows.reader();
-        let mut lines = Vec::new();
+        let mut lines = Rows::with_room_for(pairs.len());
+        let mut files = None;
+        let mut of_files: &[u32] = &[];
         for &(ledger, statement) in pairs {
-            let Some(row) = rows.at(statement)?.filter(|row| is_now(row.key)) else { continue };
-            let what = (split_of(statement), row.what, self.night.splits[split_of(ledger)].0);
-            let Some(&number) = numbers.get(&what) else { continue };
-            lines.push(Line {
+            let Some(row) = rows.at(statement)? else { continue };
+            let these = self.files_of(ledger, statement);
+            if files != Some(these) {
+                files = Some(these);
+                of_files = numbers.get(&these).map_or(&[], Vec::as_slice);
+            }
+            let number = of_files[row.what as usize];
+            lines.push(&Line {
                 key: row.key,
                 txn: row.txn,
-                order: self.agreed.orders.get(&statement).copied().unwrap_or(NO_ORDER),
+                order: if goes_back(row.tag.kind) {
+                    self.agreed.orders.get(&statement).copied().unwrap_or(NO_ORDER)
+                } else {
+                    NO_ORDER
+                },
                 amount: row.amount.get(),
                 day: row.day.map_or(NO_DAY, |day| day.0),
                 closed_at: NEVER,
@@ -286,14 +304,13 @@ impl Ended<'_, '_> {
             exponent: record.currency.exponent(),
             state: state.word().to_owned(),
         });
-        let goes_back = matches!(record.kind, Kind::Refund | Kind::Chargeback);
         let line = narrow(stored.line);
         Some(Line {
             key,
             txn: record.provider_txn_id.map_or(0, |number| txn_hash(self.night.seed, number)),
             order: record
                 .order_no
-                .filter(|_| goes_back)
+                .filter(|_| goes_back(record.kind))
                 .map_or(NO_ORDER, |order| hasher.hash(KindClass::Payment, order)),
             amount: record.principal.get(),
             day: record.business_date.map_or(NO_DAY, |day| day.0),
@@ -304,8 +321,15 @@ impl Ended<'_, '_> {
     }
 }
 
-/// Numbers of tags by split and what of the statement, and file of the ledger.
-type TagNumbers = HashMap<(usize, u32, usize), u32>;
+/// Numbers of tags by what a row of the statement is, for each file of the ledger and split of the statement.
+type TagNumbers = BTreeMap<(usize, usize), Vec<u32>>;
+/// The number of what no pair is.
+const NO_TAG: u32 = u32::MAX;
+
+/// Whether rows of a kind name the order that they go back to.
+const fn goes_back(kind: Kind) -> bool {
+    matches!(kind, Kind::Refund | Kind::Chargeback)
+}
 
 /// A line as it is kept; 0 for the few that are beyond four billion.
 fn narrow(line: u64) -> u32 {
@@ -338,36 +362,108 @@ fn schema() -> Arc<Schema> {
     ]))
 }
 
-fn batch(lines: &[Line]) -> RecordBatch {
-    let ints = |of: fn(&Line) -> i64| -> ArrayRef { Arc::new(Int64Array::from_iter_values(lines.iter().map(of))) };
-    let orders = |of: fn((i64, i64)) -> i64| -> ArrayRef {
-        let half = |line: &Line| (line.order != NO_ORDER).then(|| of(halves(line.order)));
-        Arc::new(lines.iter().map(half).collect::<Int64Array>())
-    };
-    let columns: Vec<ArrayRef> = vec![
-        ints(|line| halves(line.key).0),
-        ints(|line| halves(line.key).1),
-        ints(|line| line.txn.cast_signed()),
-        orders(|(high, _)| high),
-        orders(|(_, low)| low),
-        ints(|line| line.amount),
-        Arc::new(lines.iter().map(|line| (line.day != NO_DAY).then_some(line.day)).collect::<Date32Array>()),
-        Arc::new(
-            lines
-                .iter()
-                .map(|line| (line.closed_at != NEVER).then_some(line.closed_at))
-                .collect::<TimestampMicrosecondArray>()
-                .with_timezone("UTC"),
-        ),
-        Arc::new(UInt32Array::from_iter_values(lines.iter().map(|line| line.lines[0]))),
-        Arc::new(UInt32Array::from_iter_values(lines.iter().map(|line| line.lines[1]))),
-        Arc::new(Int32Array::from_iter_values(lines.iter().map(|line| line.tag.cast_signed()))),
-    ];
-    RecordBatch::try_new(schema(), columns).expect("columns of one table have one length")
+/// Some rows, column by column.
+#[derive(Default)]
+struct Rows {
+    keys: [Vec<i64>; 2],
+    txns: Vec<i64>,
+    orders: Vec<u128>,
+    amounts: Vec<i64>,
+    days: Vec<i32>,
+    closed_at: Vec<i64>,
+    lines: [Vec<u32>; 2],
+    tags: Vec<i32>,
 }
 
-/// Hashes do not compress and nobody searches them by range: they are written as they are.
-fn writer<W: Write + Send>(to: W, tags: &[Tag]) -> ArrowWriter<W> {
+impl Rows {
+    fn with_room_for(count: usize) -> Self {
+        Self {
+            keys: [Vec::with_capacity(count), Vec::with_capacity(count)],
+            txns: Vec::with_capacity(count),
+            orders: Vec::with_capacity(count),
+            amounts: Vec::with_capacity(count),
+            days: Vec::with_capacity(count),
+            closed_at: Vec::with_capacity(count),
+            lines: [Vec::with_capacity(count), Vec::with_capacity(count)],
+            tags: Vec::with_capacity(count),
+        }
+    }
+
+    fn of(lines: &[Line]) -> Self {
+        let mut rows = Self::with_room_for(lines.len());
+        lines.iter().for_each(|line| rows.push(line));
+        rows
+    }
+
+    fn push(&mut self, line: &Line) {
+        let (high, low) = halves(line.key);
+        self.keys[0].push(high);
+        self.keys[1].push(low);
+        self.txns.push(line.txn.cast_signed());
+        self.orders.push(line.order);
+        self.amounts.push(line.amount);
+        self.days.push(line.day);
+        self.closed_at.push(line.closed_at);
+        self.lines[0].push(line.lines[0]);
+        self.lines[1].push(line.lines[1]);
+        self.tags.push(line.tag.cast_signed());
+    }
+
+    /// As the columns of the file.
+    fn columns(self) -> [ArrayRef; 11] {
+        let Self { keys: [high, low], txns, orders, amounts, days, closed_at, lines: [ledger, statement], tags } = self;
+        let ints = |values: Vec<i64>| -> ArrayRef { Arc::new(Int64Array::from(values)) };
+        let order = |half: fn(u128) -> i64| -> ArrayRef {
+            let value = |&order: &u128| (order != NO_ORDER).then(|| half(order));
+            Arc::new(orders.iter().map(value).collect::<Int64Array>())
+        };
+        let days = days.into_iter().map(|day| (day != NO_DAY).then_some(day)).collect::<Date32Array>();
+        let closed_at = closed_at.into_iter().map(|at| (at != NEVER).then_some(at));
+        let closed_at = closed_at.collect::<TimestampMicrosecondArray>().with_timezone("UTC");
+        [
+            ints(high),
+            ints(low),
+            ints(txns),
+            order(|order| halves(order).0),
+            order(|order| halves(order).1),
+            ints(amounts),
+            Arc::new(days),
+            Arc::new(closed_at),
+            Arc::new(UInt32Array::from(ledger)),
+            Arc::new(UInt32Array::from(statement)),
+            Arc::new(Int32Array::from(tags)),
+        ]
+    }
+
+    /// As one row group of the file, the `number`th.
+    fn encoded(
+        self,
+        factory: &ArrowRowGroupWriterFactory,
+        number: usize,
+    ) -> Result<Vec<ArrowColumnChunk>, ParquetError> {
+        let mut writers = factory.create_column_writers(number)?.into_iter();
+        let mut chunks = Vec::with_capacity(writers.len());
+        for (field, column) in schema().fields().iter().zip(self.columns()) {
+            for (leaf, mut writer) in compute_leaves(field, &column)?.into_iter().zip(&mut writers) {
+                writer.write(&leaf)?;
+                chunks.push(writer.close()?);
+            }
+        }
+        Ok(chunks)
+    }
+}
+
+type HistoryWriter<'m> = SerializedFileWriter<Spool<'m>>;
+
+fn append(writer: &mut HistoryWriter<'_>, columns: Vec<ArrowColumnChunk>) -> Result<(), ParquetError> {
+    let mut group = writer.next_row_group()?;
+    columns.into_iter().try_for_each(|column| column.append_to_row_group(&mut group))?;
+    group.close().map(|_| ())
+}
+
+/// Hashes do not compress and nobody searches them by range: they are written as they are. What is small beside its
+/// type is written as differences.
+fn writer<'m>(to: Spool<'m>, tags: &[Tag]) -> Result<(HistoryWriter<'m>, ArrowRowGroupWriterFactory), ParquetError> {
     let version = KeyValue::new(VERSION_KEY.to_owned(), format!("{}/{}", HISTORY.name, HISTORY.version));
     let listed = serde_json::to_string(tags).expect("tags are plain values");
     let mut properties = WriterProperties::builder()
@@ -376,53 +472,55 @@ fn writer<W: Write + Send>(to: W, tags: &[Tag]) -> ArrowWriter<W> {
         .set_data_page_size_limit(PAGE)
         .set_key_value_metadata(Some(vec![version, KeyValue::new(TAGS_KEY.to_owned(), listed)]))
         .set_created_by(format!("tieout {}", env!("CARGO_PKG_VERSION")));
-    let plain =
-        ["key_high", "key_low", "txn", "order_high", "order_low", "amount_minor", "ledger_line", "statement_line"];
-    for name in plain {
+    for name in ["key_high", "key_low", "txn", "order_high", "order_low"] {
         properties = properties.set_column_dictionary_enabled(name.into(), false);
     }
-    ArrowWriter::try_new(to, schema(), Some(properties.build())).expect("a schema of plain columns can be written")
+    for name in ["amount_minor", "ledger_line", "statement_line"] {
+        properties = properties
+            .set_column_dictionary_enabled(name.into(), false)
+            .set_column_encoding(name.into(), Encoding::DELTA_BINARY_PACKED);
+    }
+    ArrowWriter::try_new(to, schema(), Some(properties.build()))?.into_serialized_writer()
 }
 
-/// A set of keys that may say yes too often and never no too often.
+/// A set of keys that may say yes too often and never no too often: three bits of one word for each key.
+///
+/// Keys of one partition are in neighbouring words, so that whoever adds them by partitions stays within a cache.
 #[derive(Debug)]
 pub struct Filter {
-    bits: Vec<AtomicU64>,
-    mask: u64,
+    words: Vec<AtomicU64>,
+    /// How many bits choose a word.
+    bits: u32,
 }
 
 impl Filter {
     /// An empty set for about so many keys.
     #[must_use]
     pub fn for_keys(count: usize) -> Self {
-        let bits = (count.max(64) * 16).next_power_of_two();
-        Self { bits: (0..bits / 64).map(|_| AtomicU64::new(0)).collect(), mask: bits as u64 - 1 }
+        let words = (count.max(64) / 4).next_power_of_two();
+        Self { words: (0..words).map(|_| AtomicU64::new(0)).collect(), bits: words.trailing_zeros() }
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "halves of the key are two hashes of it")]
-    fn places(&self, key: u128) -> [u64; 2] {
-        [(key >> 64) as u64 & self.mask, (key >> 24) as u64 & self.mask]
-    }
-
-    fn word(&self, place: u64) -> (&AtomicU64, u64) {
-        (&self.bits[usize::try_from(place / 64).unwrap_or(0)], 1 << (place % 64))
+    #[expect(clippy::cast_possible_truncation, reason = "the low bits choose a word, others the bits in it")]
+    fn place(&self, key: u128) -> (&AtomicU64, u64) {
+        let (low, high) = (key as u64, (key >> 64) as u64);
+        let word = usize::try_from(low.reverse_bits() >> (u64::BITS - self.bits)).unwrap_or(0);
+        (&self.words[word], 1 << (high & 63) | 1 << (high >> 6 & 63) | 1 << (high >> 12 & 63))
     }
 
     /// Adds a key.
     pub fn add(&self, key: u128) {
-        for place in self.places(key) {
-            let (word, bit) = self.word(place);
-            word.fetch_or(bit, Ordering::Relaxed);
+        let (word, bits) = self.place(key);
+        if word.load(Ordering::Relaxed) & bits != bits {
+            word.fetch_or(bits, Ordering::Relaxed);
         }
     }
 
     /// Whether a key may have been added.
     #[must_use]
     pub fn may_have(&self, key: u128) -> bool {
-        self.places(key).into_iter().all(|place| {
-            let (word, bit) = self.word(place);
-            word.load(Ordering::Relaxed) & bit != 0
-        })
+        let (word, bits) = self.place(key);
+        word.load(Ordering::Relaxed) & bits == bits
     }
 }
 
@@ -509,7 +607,7 @@ pub fn look_up(store: &Store, plan: &Plan, date: civil::Date, chain: &Chain, fil
         .par_iter()
         .map(|link| {
             let Some(body) = link.find(store, plan, FILE)? else { return Ok(None) };
-            let seen = read(plan, day_of(link.date), body, filter);
+            let seen = read(plan, day_of(link.date), &body, filter);
             seen.map(Some).map_err(|cause| link.unreadable(plan, FILE, cause))
         })
         .collect::<Result<_, Error>>()?;
@@ -517,15 +615,15 @@ pub fn look_up(store: &Store, plan: &Plan, date: civil::Date, chain: &Chain, fil
     let unbroken = links.iter().zip(&found).take_while(|(_, seen)| seen.is_some());
     let first = unbroken.last().map_or(0, |(link, _)| days_between(link.date, date));
     let mut rows: Vec<Seen> = found.into_iter().flatten().flatten().collect();
-    rows.sort_by_key(|row| (row.key, row.night, row.txn, row.amount));
+    rows.sort_by_key(|row| (row.key, row.night, row.txn, row.amount, row.day, row.closed_at, row.lines));
     Ok(Found { rows, reach: u32::try_from(first).unwrap_or(0) })
 }
 
-fn read(plan: &Plan, night: Day, body: Body, filter: &Filter) -> Result<Vec<Seen>, String> {
-    let reader = ParquetRecordBatchReaderBuilder::try_new(body).map_err(|e| e.to_string())?;
-    let metadata = reader.metadata().file_metadata().key_value_metadata();
+fn read(plan: &Plan, night: Day, body: &Body, filter: &Filter) -> Result<Vec<Seen>, String> {
+    let metadata = ArrowReaderMetadata::load(body, ArrowReaderOptions::new()).map_err(|e| e.to_string())?;
+    let pairs = metadata.metadata().file_metadata().key_value_metadata();
     let value = |key: &str| {
-        let pair = metadata.into_iter().flatten().find(|pair| pair.key == key);
+        let pair = pairs.into_iter().flatten().find(|pair| pair.key == key);
         pair.and_then(|pair| pair.value.clone()).unwrap_or_default()
     };
     let version = format!("{}/{}", HISTORY.name, HISTORY.version);
@@ -534,9 +632,45 @@ fn read(plan: &Plan, night: Day, body: Body, filter: &Filter) -> Result<Vec<Seen
     }
     let tags: Vec<Tag> = serde_json::from_str(&value(TAGS_KEY)).map_err(|e| format!("its tags: {e}"))?;
     let whats: Vec<Option<Arc<What>>> = tags.iter().map(|tag| what(plan, tag).map(Arc::new)).collect();
-    let reader = reader.with_batch_size(BATCH).build().map_err(|e| e.to_string())?;
+    let groups = 0..metadata.metadata().num_row_groups();
+    let seen = groups.into_par_iter().map(|group| read_group(&metadata, body, group, &whats, night, filter));
+    Ok(seen.collect::<Result<Vec<_>, String>>()?.concat())
+}
+
+/// Reads the keys of a row group, and the rest of the rows that `filter` may have.
+fn read_group(
+    metadata: &ArrowReaderMetadata,
+    body: &Body,
+    group: usize,
+    whats: &[Option<Arc<What>>],
+    night: Day,
+    filter: &Filter,
+) -> Result<Vec<Seen>, String> {
+    let reader = || {
+        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(body.clone(), metadata.clone());
+        reader.with_row_groups(vec![group]).with_batch_size(BATCH)
+    };
+    let keys_only = ProjectionMask::roots(metadata.parquet_schema(), [0, 1, 3, 4]);
+    let mut rows = Vec::new();
+    let mut before = 0;
+    for batch in reader().with_projection(keys_only).build().map_err(|e| e.to_string())? {
+        let batch = batch.map_err(|e| e.to_string())?;
+        let [high, low, order_high, order_low] = [0, 1, 2, 3].map(|at| batch.column(at).as_primitive::<Int64Type>());
+        let has_orders = order_high.null_count() < batch.num_rows();
+        let may_have = |row: usize| {
+            let has_order = || has_orders && !order_high.is_null(row);
+            filter.may_have(whole(high.value(row), low.value(row)))
+                || has_order() && filter.may_have(whole(order_high.value(row), order_low.value(row)))
+        };
+        rows.extend((0..batch.num_rows()).filter(|&row| may_have(row)).map(|row| before + row..before + row + 1));
+        before += batch.num_rows();
+    }
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let selection = RowSelection::from_consecutive_ranges(rows.into_iter(), before);
     let mut seen = Vec::new();
-    for batch in reader {
+    for batch in reader().with_row_selection(selection).build().map_err(|e| e.to_string())? {
         let batch = batch.map_err(|e| e.to_string())?;
         let ints = |at: usize| batch.column(at).as_primitive::<Int64Type>();
         let (high, low, order_high, order_low) = (ints(0), ints(1), ints(3), ints(4));
@@ -544,22 +678,15 @@ fn read(plan: &Plan, night: Day, body: Body, filter: &Filter) -> Result<Vec<Seen
         let closed = batch.column(7).as_primitive::<TimestampMicrosecondType>();
         let lines = [8, 9].map(|at| batch.column(at).as_primitive::<UInt32Type>());
         let tag = batch.column(10).as_primitive::<Int32Type>();
-        let all_without_order = order_high.null_count() == batch.num_rows();
         for row in 0..batch.num_rows() {
-            let key = whole(high.value(row), low.value(row));
-            let order = (!all_without_order && !order_high.is_null(row))
-                .then(|| whole(order_high.value(row), order_low.value(row)));
-            if !filter.may_have(key) && !order.is_some_and(|order| filter.may_have(order)) {
-                continue;
-            }
             let what = usize::try_from(tag.value(row)).ok().and_then(|tag| whats.get(tag));
             let what = what.ok_or("a row has a tag that is not in its list")?;
             let amount = Minor::new(ints(5).value(row)).ok_or("an amount is out of range")?;
             // Of a source that the job no longer has, nothing can be said any more.
             let Some(what) = what else { continue };
             seen.push(Seen {
-                key,
-                order,
+                key: whole(high.value(row), low.value(row)),
+                order: (!order_high.is_null(row)).then(|| whole(order_high.value(row), order_low.value(row))),
                 txn: ints(2).value(row).cast_unsigned(),
                 amount,
                 day: (!days.is_null(row)).then(|| Day(days.value(row))),
@@ -644,8 +771,12 @@ pub fn is_unnamed(number: &str) -> bool {
 
 /// Gives records that came from the history on an earlier night the provider's numbers that tonight knows.
 pub fn name(carried: &mut [Carried], texts: &Texts<'_>) {
+    let mut unnamed_yet = carried.iter_mut().filter(|one| one.origin == Origin::History).peekable();
+    if unnamed_yet.peek().is_none() {
+        return;
+    }
     let named: HashMap<String, &str> = texts.txns.iter().map(|(txn, number)| (unnamed(*txn), *number)).collect();
-    for one in carried.iter_mut().filter(|one| one.origin == Origin::History) {
+    for one in unnamed_yet {
         if let Some(number) = one.provider_txn_id.as_ref().and_then(|number| named.get(number)) {
             one.provider_txn_id = Some((*number).to_owned());
         }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil;
+use rayon::prelude::*;
 use tieout_kernel::calendar::Day;
 use tieout_kernel::code::{Code, Codes};
 use tieout_kernel::currency::Currency;
@@ -195,7 +196,7 @@ impl Leaving<'_, '_> {
     /// The table `open_items`.
     pub fn table(&self) -> Result<Table, Error> {
         let mut kept = self.kept();
-        kept.sort_by_cached_key(|one| {
+        kept.par_sort_by_cached_key(|one| {
             let record = self.record(one.at);
             let stored = self.residue.stored(self.night, one.at as usize);
             let open = match one.state {
@@ -216,11 +217,7 @@ impl Leaving<'_, '_> {
                 stored.line,
             )
         });
-        let mut sheet = Sheet::new(OPEN_ITEMS);
-        for one in &kept {
-            self.put(&mut sheet, one);
-        }
-        sheet.finish()
+        Table::of_parts(OPEN_ITEMS, &kept, |sheet, one| self.put(sheet, one))
     }
 
     fn put(&self, sheet: &mut Sheet, one: &Kept<'_>) {

@@ -39,8 +39,8 @@ use crate::finding::Finding;
 use crate::job::{Plan, day_of};
 use crate::normalise::decimal_text;
 use crate::reconcile::Reconciled;
+use crate::report::Table;
 use crate::report::schema::WORKLIST;
-use crate::report::{Sheet, Table};
 use crate::store::sha256;
 use crate::weigh::RateFile;
 
@@ -124,7 +124,7 @@ impl Wanted<'_, '_> {
         let gone: Vec<Item> = rest.map(|issued| self.gone(issued, &open)).collect();
         items.extend(gone);
         items.extend(of_earlier_dates.map(|issued| self.still_open(issued)));
-        items.sort_by(|a, b| {
+        items.par_sort_by(|a, b| {
             let key = |item: &Item| (item.state, item.severity);
             key(a).cmp(&key(b)).then_with(|| (&a.about, a.step, &a.id).cmp(&(&b.about, b.step, &b.id)))
         });
@@ -413,9 +413,7 @@ impl Wanted<'_, '_> {
 
     /// The table `worklist`.
     pub fn table(&self, items: &[Item]) -> Result<Table, Error> {
-        let mut sheet = Sheet::new(WORKLIST);
-        items.iter().for_each(|item| item.put(&mut sheet));
-        sheet.finish()
+        Table::of_parts(WORKLIST, items, |sheet, item| item.put(sheet))
     }
 }
 

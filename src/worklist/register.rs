@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
+
 use super::item::{Item, State};
 use crate::carry::days::Chain;
 use crate::error::Error;
 use crate::job::Plan;
 use crate::publish::Link;
+use crate::report::Cells;
 use crate::report::schema::WORKLIST;
 use crate::store::Store;
 
@@ -66,7 +69,8 @@ fn put(out: &mut BTreeMap<String, Item>, item: Item) {
 
 fn items(store: &Store, plan: &Plan, run: &Link) -> Result<Vec<Item>, Error> {
     let table = run.table(store, plan, WORKLIST)?;
-    let items: Option<Vec<Item>> = table.cells().map(|cells| Item::from_cells(&cells)).collect();
+    let rows: Vec<Cells<'_>> = table.cells().collect();
+    let items: Option<Vec<Item>> = rows.par_iter().map(Item::from_cells).collect();
     let lacking = || "a row lacks what every row has".to_owned();
     items.ok_or_else(|| run.unreadable(plan, &WORKLIST.parquet_name(), lacking()))
 }
