@@ -881,8 +881,7 @@ fn version(found: &store::Found) -> Option<&str> {
 
 /// New and cancelled items for repair tools: all of them, and each verb by itself.
 fn lines_of_items(items: &[Item]) -> Vec<Output> {
-    let lines: Vec<(Verb, String)> =
-        items.par_iter().filter_map(|item| Some((item.verb, format!("{}\n", item.line()?)))).collect();
+    let lines: Vec<(Verb, String)> = items.par_iter().filter_map(|item| Some((item.verb, item.line()?))).collect();
     let mut files: BTreeMap<String, (String, u64)> = BTreeMap::new();
     files.insert("worklist.jsonl".to_owned(), (String::new(), 0));
     for (verb, line) in lines {

@@ -76,14 +76,14 @@ impl About {
 pub struct Evidence {
     /// The book.
     pub book: String,
-    /// The source.
-    pub source: String,
+    /// The business date of the record, or that of the run where a file is meant.
+    pub date: Option<String>,
     /// The file.
     pub file: String,
     /// The line or row; none where the whole file is meant.
     pub line: Option<u64>,
-    /// The business date of the record, or that of the run where a file is meant.
-    pub date: Option<String>,
+    /// The source.
+    pub source: String,
 }
 
 /// One instruction.
@@ -161,8 +161,7 @@ impl Item {
     /// As a row.
     pub fn put(&self, sheet: &mut Sheet) {
         let flags: Vec<&str> = self.flags.iter().map(|code| code.word()).collect();
-        let json = |value: serde_json::Value| value.to_string();
-        let parameters = self.call.as_ref().map(|(_, parameters)| json(serde_json::json!(parameters)));
+        let parameters = self.call.as_ref().map(|(_, parameters)| json(parameters));
         sheet
             .text(Some(self.state.word()))
             .text(Some(&self.id))
@@ -201,8 +200,8 @@ impl Item {
             .integer(Some(i64::from(self.approval_level)))
             .instant(Some(Instant(self.due_at.as_microsecond())))
             .date(Some(day_of(self.expires_on)))
-            .text(Some(&json(serde_json::json!(self.evidence))))
-            .text(Some(&json(serde_json::json!(self.alert))))
+            .text(Some(&json(&self.evidence)))
+            .text(Some(&json(&self.alert)))
             .text(self.reason.as_deref())
             .end_row();
     }
@@ -258,9 +257,9 @@ impl Item {
         })
     }
 
-    /// As the line that repair tools read; none for items that are neither new nor cancelled.
+    /// As the line that repair tools read, ended; none for items that are neither new nor cancelled.
     #[must_use]
-    pub fn line(&self) -> Option<serde_json::Value> {
+    pub fn line(&self) -> Option<String> {
         let record = match self.state {
             State::Issued => "issue",
             State::Cancelled => "cancel",
@@ -268,51 +267,126 @@ impl Item {
         };
         let (limit, exponent) = (self.amount_limit, self.currency.map(Currency::exponent));
         let minor = limit.and_then(|limit| i64::try_from(limit.get()).ok());
-        let flags: Vec<&str> = self.flags.iter().map(|code| code.word()).collect();
-        let words = |words: &[String; 2]| serde_json::json!({"en": words[0], "zh": words[1]});
-        Some(serde_json::json!({
-            "schema": "tieout.worklist/2",
-            "record": record,
-            "item_id": self.id,
-            "idempotency_key": self.key,
-            "difference_id": self.about.difference(),
-            "finding_id": self.about.finding(),
-            "job": self.job,
-            "date": self.date.to_string(),
-            "first_issued": self.first_issued.to_string(),
-            "verb": self.verb.word(),
-            "at": self.at.word(),
-            "step": self.step,
-            "depends_on": self.depends_on,
-            "code": self.code.word(),
-            "flags": flags,
-            "severity": self.severity.word(),
-            "cash_effect": self.cash_effect.word(),
-            "source": self.source,
-            "account": self.account,
-            "kind": self.kind.map(Kind::word),
-            "order_no": self.order_no,
-            "event_no": self.event_no,
-            "provider_txn_id": self.provider_txn_id,
-            "api": self.call.as_ref().map(|(name, parameters)| serde_json::json!({"name": name, "parameters": parameters})),
-            "currency": self.currency.as_ref().map(Currency::code),
-            "exponent": exponent,
-            "amount_limit_minor": minor,
-            "amount_limit": limit.filter(|_| minor.is_some()).zip(exponent)
+        let [kind, scope, found_at, first_action] = &self.alert;
+        let line = Line {
+            account: self.account.as_deref(),
+            alert: Alert { first_action, found_at, kind, scope },
+            amount_limit: limit
+                .filter(|_| minor.is_some())
+                .zip(exponent)
                 .map(|(limit, exponent)| decimal_text(limit.get(), exponent)),
-            "precondition": words(&self.precondition),
-            "steps": words(&self.steps),
-            "queue": self.queue,
-            "approval_level": self.approval_level,
-            "due_at": self.due_at.to_string(),
-            "expires_on": self.expires_on.to_string(),
-            "evidence": self.evidence,
-            "alert": {
-                "kind": self.alert[0], "scope": self.alert[1], "found_at": self.alert[2], "first_action": self.alert[3],
-            },
-            "reason": self.reason,
-        }))
+            amount_limit_minor: minor,
+            api: self.call.as_ref().map(|(name, parameters)| Api { name, parameters }),
+            approval_level: self.approval_level,
+            at: self.at.word(),
+            cash_effect: self.cash_effect.word(),
+            code: self.code.word(),
+            currency: self.currency.as_ref().map(Currency::code),
+            date: self.date,
+            depends_on: self.depends_on.as_deref(),
+            difference_id: self.about.difference(),
+            due_at: self.due_at,
+            event_no: self.event_no.as_deref(),
+            evidence: &self.evidence,
+            expires_on: self.expires_on,
+            exponent,
+            finding_id: self.about.finding(),
+            first_issued: self.first_issued,
+            flags: self.flags.iter().map(|code| code.word()).collect(),
+            idempotency_key: &self.key,
+            item_id: &self.id,
+            job: &self.job,
+            kind: self.kind.map(Kind::word),
+            order_no: self.order_no.as_deref(),
+            precondition: Words::of(&self.precondition),
+            provider_txn_id: self.provider_txn_id.as_deref(),
+            queue: &self.queue,
+            reason: self.reason.as_deref(),
+            record,
+            schema: "tieout.worklist/2",
+            severity: self.severity.word(),
+            source: self.source.as_deref(),
+            step: self.step,
+            steps: Words::of(&self.steps),
+            verb: self.verb.word(),
+        };
+        let mut text = json(&line);
+        text.push('\n');
+        Some(text)
     }
+}
+
+/// The line of an item, its names in alphabetical order.
+#[derive(Serialize)]
+struct Line<'i> {
+    account: Option<&'i str>,
+    alert: Alert<'i>,
+    amount_limit: Option<String>,
+    amount_limit_minor: Option<i64>,
+    api: Option<Api<'i>>,
+    approval_level: u8,
+    at: &'i str,
+    cash_effect: &'i str,
+    code: &'i str,
+    currency: Option<&'i str>,
+    date: civil::Date,
+    depends_on: Option<&'i str>,
+    difference_id: Option<&'i str>,
+    due_at: jiff::Timestamp,
+    event_no: Option<&'i str>,
+    evidence: &'i [Evidence],
+    expires_on: civil::Date,
+    exponent: Option<u8>,
+    finding_id: Option<&'i str>,
+    first_issued: civil::Date,
+    flags: Vec<&'i str>,
+    idempotency_key: &'i str,
+    item_id: &'i str,
+    job: &'i str,
+    kind: Option<&'i str>,
+    order_no: Option<&'i str>,
+    precondition: Words<'i>,
+    provider_txn_id: Option<&'i str>,
+    queue: &'i str,
+    reason: Option<&'i str>,
+    record: &'i str,
+    schema: &'i str,
+    severity: &'i str,
+    source: Option<&'i str>,
+    step: u32,
+    steps: Words<'i>,
+    verb: &'i str,
+}
+
+#[derive(Serialize)]
+struct Alert<'i> {
+    first_action: &'i str,
+    found_at: &'i str,
+    kind: &'i str,
+    scope: &'i str,
+}
+
+#[derive(Serialize)]
+struct Api<'i> {
+    name: &'i str,
+    parameters: &'i BTreeMap<String, String>,
+}
+
+/// Words in English and Chinese.
+#[derive(Serialize)]
+struct Words<'i> {
+    en: &'i str,
+    zh: &'i str,
+}
+
+impl<'i> Words<'i> {
+    fn of([en, zh]: &'i [String; 2]) -> Self {
+        Self { en, zh }
+    }
+}
+
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("texts and numbers")
 }
 
 /// What a row is about: either a difference or a finding.
