@@ -11,6 +11,7 @@ use arrow_array::{
     RecordBatch, StringArray, TimestampMillisecondArray,
 };
 use parquet::arrow::ArrowWriter;
+use parquet::file::properties::WriterProperties;
 use tieout::normalise::{Exact, Notation, Rounding, Unit};
 use tieout_kernel::currency::Currency;
 
@@ -234,8 +235,12 @@ fn every_amount_of_two_decimals_is_exact() {
 }
 
 fn parquet(batch: &RecordBatch) -> Vec<u8> {
+    parquet_with(batch, WriterProperties::default())
+}
+
+fn parquet_with(batch: &RecordBatch, properties: WriterProperties) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
+    let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties)).unwrap();
     writer.write(batch).unwrap();
     writer.close().unwrap();
     bytes
@@ -317,6 +322,68 @@ fn the_type_of_a_column_changes_nothing() {
     assert!(told.iter().all(|one| *one == told[0]), "{told:#?}");
     assert_eq!(told[0].1, 1);
     assert_eq!(told[0].0.len(), 3, "{told:#?}");
+}
+
+/// A file may list the values of a column once, begin to do so and give up, or write each where it stands.
+#[test]
+fn how_a_file_lists_the_values_of_a_column_changes_nothing() {
+    let count = 4_000;
+    let cell = |row: usize, what: &[Option<&'static str>]| what[row * 7 % what.len()];
+    let column = |what: &'static [Option<&'static str>]| -> ArrayRef {
+        Arc::new((0..count).map(|row| cell(row, what)).collect::<StringArray>())
+    };
+    let orders: ArrayRef = Arc::new((0..count).map(|row| Some(format!("A{row}"))).collect::<StringArray>());
+    let amounts: PrimitiveArray<Int64Type> = (0..count).map(|row| i64::try_from(row).ok()).collect();
+    let ledger = batch(vec![
+        ("order_no", orders),
+        ("amount_minor", Arc::new(amounts)),
+        ("kind", column(&[Some("PAYMENT"), Some(" PAYMENT "), Some("REFUND"), Some("PAYMENT")])),
+        ("status", column(&[Some("SUCCESS"), Some("PENDING"), Some("SUCCESS")])),
+        ("currency", column(&[Some("CNY"), Some("USD"), Some("XYZ"), Some("CNY"), Some(""), None])),
+        (
+            "account",
+            column(&[Some("M1"), Some("an account of many letters"), None, Some("M2"), Some(" "), Some("M1 ")]),
+        ),
+    ]);
+    let statement = batch(
+        ledger
+            .schema()
+            .fields()
+            .iter()
+            .zip(ledger.columns())
+            // The other side has its accounts in another order.
+            .map(|(field, array)| match field.name().as_str() {
+                "account" => ("account", column(&[Some("M2"), Some("M1"), None, Some("an account of many letters")])),
+                name => (name, Arc::clone(array)),
+            })
+            .collect(),
+    );
+    let properties = || WriterProperties::builder().set_max_row_group_row_count(Some(1_500));
+    let listings = [
+        ("never", properties().set_dictionary_enabled(false).build()),
+        ("always", properties().build()),
+        // The second row's value is one too many.
+        ("until it is too long", properties().set_dictionary_page_size_limit(8).set_write_batch_size(64).build()),
+    ];
+    let mut told = Vec::new();
+    for (name, properties) in listings {
+        let workspace = Workspace::new();
+        let ledger = workspace.write("ledger.parquet", parquet_with(&ledger, properties.clone()));
+        let statement = workspace.write("statement.parquet", parquet_with(&statement, properties));
+        let out = workspace.path("out");
+        let files = [&ledger, &statement, &out].map(|path| path.to_str().unwrap());
+        let arguments = ["compare", files[0], files[1], "--key", "order_no", "--json", "--out", files[2]];
+        let output = output(&arguments);
+        let read = |file: &str| std::fs::read_to_string(out.join(file)).unwrap();
+        told.push((name, stdout(&output), read("differences.csv"), read("rejects.csv")));
+    }
+    let [(_, answer, differences, rejects), others @ ..] = told.as_slice() else { unreachable!("three listings") };
+    for (name, answer_too, differences_too, rejects_too) in others {
+        assert_eq!((answer_too, differences_too, rejects_too), (answer, differences, rejects), "{name}");
+    }
+    let lines = |text: &str, word: &str| text.lines().filter(|line| line.contains(word)).count();
+    assert!(lines(differences, "MERCHANT_MISMATCH") > 1_000, "{answer}");
+    assert!(lines(rejects, "UNKNOWN_CURRENCY") > 1_000 && lines(rejects, ",MISSING,") > 1_000, "{rejects:.2000}");
 }
 
 fn typed_job(unit: &str) -> String {

@@ -10,10 +10,13 @@
 //! file and offset, so places are in the order of the input whatever thread read them. Records that
 //! were carried from earlier nights come before all of them.
 
+mod aside;
+mod common;
 mod fetch;
 mod parts;
 mod rows;
 mod scan;
+mod split;
 mod totals;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -27,10 +30,10 @@ use tieout_kernel::money::{Minor, Total as Sum};
 use tieout_kernel::policy::Policy;
 use tieout_kernel::record::{Book, Kind, Origin, Status};
 
+pub(crate) use aside::aside;
 pub use fetch::{Residue, Stored, fetch, room_for};
 pub use parts::part_of;
 pub use rows::{RowReader, Rows, StatementRow};
-pub(crate) use scan::aside;
 pub use scan::{Return, Scan, ScanFile, scan};
 pub use totals::{Tag, Total, Totals};
 

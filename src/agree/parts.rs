@@ -21,25 +21,59 @@ use crate::error::Error;
 use crate::memory::Memory;
 use crate::store::Spill;
 
-/// Bytes of a fingerprint in memory.
-const HELD: u64 = size_of::<Fingerprint>() as u64;
-/// Bytes of a fingerprint on disk: key, content, row. The split is that of its piece.
-const SPILLED: usize = 28;
+/// A fingerprint as it waits for its partition: its split is that of its piece, so a row is enough.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, packed(4))]
+pub struct Waiting {
+    /// Hash of account, kind class and event number.
+    pub key: u128,
+    /// Hash of everything that is compared.
+    pub content: u64,
+    /// The row within the split.
+    pub row: u32,
+}
+
+/// Bytes of a waiting fingerprint, in memory and on disk.
+const BYTES: usize = size_of::<Waiting>();
+const _: () = assert!(BYTES == 28);
+
+impl Waiting {
+    /// As it goes to disk.
+    fn put(self, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(&{ self.key }.to_le_bytes());
+        bytes.extend_from_slice(&{ self.content }.to_le_bytes());
+        bytes.extend_from_slice(&{ self.row }.to_le_bytes());
+    }
+
+    /// Takes back what [`Waiting::put`] gave.
+    fn of_bytes(bytes: &[u8; BYTES]) -> Self {
+        let (key, rest) = bytes.split_at(16);
+        let (content, row) = rest.split_at(8);
+        Self {
+            key: u128::from_le_bytes(key.try_into().expect("sixteen bytes")),
+            content: u64::from_le_bytes(content.try_into().expect("eight bytes")),
+            row: u32::from_le_bytes(row.try_into().expect("four bytes")),
+        }
+    }
+
+    fn of_split(self, split: usize) -> Fingerprint {
+        Fingerprint { key: self.key, content: self.content, place: place_of(split, self.row) }
+    }
+}
 
 /// Some fingerprints of one split and one partition.
 #[derive(Debug)]
-enum Piece {
-    Held(Vec<Fingerprint>),
-    Spilled { split: usize, at: u64, count: usize },
+struct Piece {
+    split: usize,
+    count: usize,
+    kept: Kept,
 }
 
-impl Piece {
-    const fn len(&self) -> usize {
-        match self {
-            Self::Held(prints) => prints.len(),
-            Self::Spilled { count, .. } => *count,
-        }
-    }
+#[derive(Debug)]
+enum Kept {
+    Held(Vec<Waiting>),
+    /// On disk, from this byte on.
+    Spilled(u64),
 }
 
 /// The pieces of one partition: ledger, statement.
@@ -97,31 +131,28 @@ impl Parts {
     /// How many records there are.
     #[must_use]
     pub fn records(&self) -> usize {
-        let pieces = |part: &Mutex<Part>| -> usize { locked(part).iter().flatten().map(Piece::len).sum() };
+        let pieces = |part: &Mutex<Part>| -> usize { locked(part).iter().flatten().map(|piece| piece.count).sum() };
         self.list.iter().map(pieces).sum()
     }
 
     /// Takes a split's fingerprints, one list for each partition; `side` is 0 for the ledger.
-    pub fn put(&self, side: usize, split: usize, prints: Vec<Vec<Fingerprint>>) -> Result<(), Error> {
+    pub fn put(&self, side: usize, split: usize, prints: Vec<Vec<Waiting>>) -> Result<(), Error> {
         let count: usize = prints.iter().map(Vec::len).sum();
-        let bytes = count as u64 * HELD;
+        let bytes = (count * BYTES) as u64;
+        let some = |(_, prints): &(_, Vec<Waiting>)| !prints.is_empty();
         if self.held.fetch_add(bytes, Ordering::Relaxed) + bytes <= self.room {
-            for (part, prints) in self.list.iter().zip(prints).filter(|(_, prints)| !prints.is_empty()) {
-                locked(part)[side].push(Piece::Held(prints));
+            for (part, prints) in self.list.iter().zip(prints).filter(some) {
+                locked(part)[side].push(Piece { split, count: prints.len(), kept: Kept::Held(prints) });
             }
             return Ok(());
         }
         self.held.fetch_sub(bytes, Ordering::Relaxed);
-        let mut encoded = Vec::with_capacity(count * SPILLED);
-        for print in prints.iter().flatten() {
-            encoded.extend_from_slice(&print.key.to_le_bytes());
-            encoded.extend_from_slice(&print.content.to_le_bytes());
-            encoded.extend_from_slice(&super::row_of(print.place).to_le_bytes());
-        }
+        let mut encoded = Vec::with_capacity(count * BYTES);
+        prints.iter().flatten().for_each(|print| print.put(&mut encoded));
         let mut at = self.spill.put(&encoded)?;
-        for (part, prints) in self.list.iter().zip(prints).filter(|(_, prints)| !prints.is_empty()) {
-            locked(part)[side].push(Piece::Spilled { split, at, count: prints.len() });
-            at += (prints.len() * SPILLED) as u64;
+        for (part, prints) in self.list.iter().zip(prints).filter(some) {
+            locked(part)[side].push(Piece { split, count: prints.len(), kept: Kept::Spilled(at) });
+            at += (prints.len() * BYTES) as u64;
         }
         Ok(())
     }
@@ -134,42 +165,24 @@ impl Parts {
 
     /// Shows every key of a partition.
     pub fn each_key(&self, part: usize, each: impl Fn(u128)) -> Result<(), Error> {
-        for piece in locked(&self.list[part]).iter().flatten() {
-            match piece {
-                Piece::Held(prints) => prints.iter().for_each(|print| each(print.key)),
-                Piece::Spilled { split, at, count } => {
-                    self.read(*split, *at, *count, &mut |print| each(print.key))?;
-                }
-            }
-        }
-        Ok(())
+        locked(&self.list[part]).iter().flatten().try_for_each(|piece| self.read(piece, |print| each(print.key)))
     }
 
-    fn joined(&self, mut pieces: Vec<Piece>) -> Result<Vec<Fingerprint>, Error> {
-        if let [Piece::Held(_)] = pieces.as_slice()
-            && let Some(Piece::Held(only)) = pieces.pop()
-        {
-            return Ok(only);
-        }
-        let mut all = Vec::with_capacity(pieces.iter().map(Piece::len).sum());
+    fn joined(&self, pieces: Vec<Piece>) -> Result<Vec<Fingerprint>, Error> {
+        let mut all = Vec::with_capacity(pieces.iter().map(|piece| piece.count).sum());
         for piece in pieces {
-            match piece {
-                Piece::Held(prints) => all.extend(prints),
-                Piece::Spilled { split, at, count } => self.read(split, at, count, &mut |print| all.push(print))?,
-            }
+            self.read(&piece, |print| all.push(print.of_split(piece.split)))?;
         }
         Ok(all)
     }
 
-    fn read(&self, split: usize, at: u64, count: usize, each: &mut dyn FnMut(Fingerprint)) -> Result<(), Error> {
-        for one in self.spill.get(at, count * SPILLED)?.chunks_exact(SPILLED) {
-            let (key, rest) = one.split_at(16);
-            let (content, row) = rest.split_at(8);
-            each(Fingerprint {
-                key: u128::from_le_bytes(key.try_into().expect("sixteen bytes")),
-                content: u64::from_le_bytes(content.try_into().expect("eight bytes")),
-                place: place_of(split, u32::from_le_bytes(row.try_into().expect("four bytes"))),
-            });
+    fn read(&self, piece: &Piece, mut each: impl FnMut(Waiting)) -> Result<(), Error> {
+        match &piece.kept {
+            Kept::Held(prints) => prints.iter().for_each(|print| each(*print)),
+            Kept::Spilled(at) => {
+                let bytes = self.spill.get(*at, piece.count * BYTES)?;
+                bytes.as_chunks().0.iter().for_each(|one| each(Waiting::of_bytes(one)));
+            }
         }
         Ok(())
     }
@@ -183,16 +196,15 @@ fn locked(part: &Mutex<Part>) -> std::sync::MutexGuard<'_, Part> {
 mod tests {
     use super::*;
 
-    fn print(key: u128, place: u64) -> Fingerprint {
-        Fingerprint { key, content: u64::MAX - place, place }
+    fn print(key: u128, row: u32) -> Waiting {
+        Waiting { key, content: u64::MAX - u64::from(row), row }
     }
 
     fn put_and_taken(fingerprints: u64) -> (Vec<[Vec<Fingerprint>; 2]>, u64, Vec<u128>) {
         let memory = Memory { fingerprints, ..Memory::of_machine() };
         let parts = Parts::new(2, &memory);
         for split in 0..5 {
-            let prints: Vec<Fingerprint> =
-                (0..20).map(|row| print(u128::from(row) << 70 | u128::from(row), place_of(split, row))).collect();
+            let prints: Vec<Waiting> = (0..20).map(|row| print(u128::from(row) << 70 | u128::from(row), row)).collect();
             let (even, odd) = prints.into_iter().partition(|print| parts.of_key(print.key) == 0);
             parts.put(split % 2, split, vec![even, odd]).unwrap();
         }
@@ -209,10 +221,10 @@ mod tests {
         let (held, nothing, keys) = put_and_taken(1 << 30);
         assert_eq!((nothing, keys.len()), (0, 100));
         // Room for two splits of 20 records.
-        let (some, spilled, keys_too) = put_and_taken(40 * HELD);
-        assert_eq!(spilled, 60 * SPILLED as u64);
+        let (some, spilled, keys_too) = put_and_taken(40 * BYTES as u64);
+        assert_eq!(spilled, 60 * BYTES as u64);
         let (all_on_disk, spilled, _) = put_and_taken(0);
-        assert_eq!(spilled, 100 * SPILLED as u64);
+        assert_eq!(spilled, 100 * BYTES as u64);
         assert_eq!((&some, &all_on_disk), (&held, &held));
         assert_eq!(keys_too, keys);
     }
@@ -220,7 +232,7 @@ mod tests {
     #[test]
     fn a_folder_that_is_not_there_is_named() {
         let memory = Memory::of(0, "/nowhere/at/all".into());
-        let refused = Parts::new(1, &memory).put(0, 0, vec![vec![print(1, place_of(0, 1))]]).unwrap_err();
+        let refused = Parts::new(1, &memory).put(0, 0, vec![vec![print(1, 1)]]).unwrap_err();
         let text = refused.to_string();
         assert!(text.contains("/nowhere/at/all") && text.contains("--spill-dir"), "{text}");
     }

@@ -14,14 +14,15 @@ use arrow_array::types::{
     UInt64Type,
 };
 use arrow_array::{Array, ArrayRef, Decimal128Array, RecordBatch};
-use arrow_schema::{DataType, Field, Schema, TimeUnit};
+use arrow_schema::{DataType, Field, FieldRef, Schema, TimeUnit};
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection,
 };
-use parquet::basic::Type as PhysicalType;
+use parquet::basic::{Encoding, Type as PhysicalType};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use parquet::file::reader::{ChunkReader, Length};
 use xxhash_rust::xxh3::Xxh3;
 
@@ -71,7 +72,8 @@ impl Columnar {
         fenced(name, || {
             let plain = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
             let metadata = ArrowReaderMetadata::load(body, plain.clone())?;
-            let fields: Vec<Field> = metadata.schema().fields().iter().map(|field| with_views(field)).collect();
+            let field = |(at, field): (usize, &FieldRef)| as_read(field, || is_listed(metadata.metadata(), at));
+            let fields: Vec<Field> = metadata.schema().fields().iter().enumerate().map(field).collect();
             let columns = fields
                 .iter()
                 .enumerate()
@@ -198,12 +200,37 @@ impl Columnar {
     }
 }
 
-/// Text of any kind is read as views: no copy per value.
-fn with_views(field: &Field) -> Field {
+/// Text of any kind is read as views, without a copy per value; or as it is listed, without even a view per value.
+fn as_read(field: &Field, is_listed: impl FnOnce() -> bool) -> Field {
+    let listed = || DataType::Dictionary(Box::new(DataType::UInt32), Box::new(DataType::Utf8));
     match field.data_type() {
+        DataType::Utf8 if is_listed() => field.clone().with_data_type(listed()),
         DataType::Utf8 | DataType::LargeUtf8 => field.clone().with_data_type(DataType::Utf8View),
         _ => field.clone(),
     }
+}
+
+/// Most bytes that the list of a column's values may take in a row group for the column to be read by it.
+const LIST_MAX: i64 = 1 << 16;
+
+/// Whether every row group has a short list of a column's values and nothing but numbers in that list.
+fn is_listed(metadata: &ParquetMetaData, root: usize) -> bool {
+    let schema = metadata.file_metadata().schema_descr();
+    let Some(leaf) = (0..schema.num_columns()).find(|&leaf| schema.get_column_root_idx(leaf) == root) else {
+        return false;
+    };
+    let of_list = |encoding: Encoding| matches!(encoding, Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY);
+    let of_levels = |encoding: Encoding| matches!(encoding, Encoding::RLE);
+    let is_listed = |column: &ColumnChunkMetaData| {
+        let list = column.dictionary_page_offset().map(|list| column.data_page_offset() - list);
+        let only_numbers = match column.page_encoding_stats_mask() {
+            Some(of_pages) => of_pages.encodings().all(of_list),
+            // Without a word on pages, an encoding that the list itself may have speaks against it.
+            None => column.encodings().all(|encoding| of_list(encoding) || of_levels(encoding)),
+        };
+        list.is_some_and(|bytes| (1..=LIST_MAX).contains(&bytes)) && only_numbers
+    };
+    metadata.row_groups().iter().all(|group| is_listed(group.column(leaf)))
 }
 
 fn is_int96(metadata: &ArrowReaderMetadata, root: usize) -> bool {
@@ -228,6 +255,10 @@ fn raw_column(array: &ArrayRef, int96: bool) -> RawColumn {
     match array.data_type() {
         DataType::Utf8View => RawColumn::Views(array.as_string_view().clone()),
         DataType::Utf8 => RawColumn::Text(array.as_string::<i32>().clone()),
+        DataType::Dictionary(..) => {
+            let listed = array.as_dictionary::<UInt32Type>();
+            RawColumn::Coded(listed.keys().clone(), listed.values().as_string::<i32>().clone())
+        }
         DataType::Int8 => integers!(Int8Type),
         DataType::Int16 => integers!(Int16Type),
         DataType::Int32 => integers!(Int32Type),

@@ -2,14 +2,16 @@
 //!
 //! ```text
 //!  text file    Spans { text, (start, end)… }     cells are slices of one decoded buffer
-//!  Parquet      Arrow arrays of the column's own type
+//!  Parquet      Arrow arrays of the column's own type; text of which the file lists each value once, as such a list
 //! ```
 //!
 //! Nothing is interpreted here: no amount, no time, no code.
 
 use std::sync::Arc;
 
-use arrow_array::{Array as _, BooleanArray, Date32Array, Decimal128Array, Int64Array, StringArray, StringViewArray};
+use arrow_array::{
+    Array as _, BooleanArray, Date32Array, Decimal128Array, Int64Array, StringArray, StringViewArray, UInt32Array,
+};
 
 use crate::reject::Reject;
 
@@ -53,6 +55,8 @@ pub enum RawColumn {
     Text(StringArray),
     /// Text of a typed file, as views.
     Views(StringViewArray),
+    /// Text of a typed file that lists each value once: the number of each row's value in that list, and the list.
+    Coded(UInt32Array, StringArray),
     /// Whole numbers.
     Integers(Int64Array),
     /// Decimal numbers with the scale of their type.
@@ -81,8 +85,10 @@ impl RawColumn {
             }
             Self::Text(array) if !array.is_null(row) => trim(array.value(row)),
             Self::Views(array) if !array.is_null(row) => trim(array.value(row)),
+            Self::Coded(numbers, values) if !numbers.is_null(row) => trim(values.value(numbers.value(row) as usize)),
             Self::Text(_)
             | Self::Views(_)
+            | Self::Coded(..)
             | Self::Absent
             | Self::Integers(_)
             | Self::Decimals(_)
@@ -97,14 +103,14 @@ impl RawColumn {
     /// Whether cells are text.
     #[must_use]
     pub const fn is_text(&self) -> bool {
-        matches!(self, Self::Spans(..) | Self::Text(_) | Self::Views(_))
+        matches!(self, Self::Spans(..) | Self::Text(_) | Self::Views(_) | Self::Coded(..))
     }
 
     /// A cell of any column as text, for messages and for identifiers that are whole numbers.
     #[must_use]
     pub fn shown(&self, row: usize) -> Option<String> {
         match self {
-            Self::Spans(..) | Self::Text(_) | Self::Views(_) => self.text(row).map(str::to_owned),
+            Self::Spans(..) | Self::Text(_) | Self::Views(_) | Self::Coded(..) => self.text(row).map(str::to_owned),
             Self::Integers(array) => (!array.is_null(row)).then(|| array.value(row).to_string()),
             Self::Decimals(array) => (!array.is_null(row)).then(|| array.value_as_string(row)),
             Self::Moments(array, _) => (!array.is_null(row)).then(|| format!("{} µs", array.value(row))),

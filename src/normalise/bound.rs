@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use arrow_array::{Array as _, StringViewArray};
+use arrow_array::{Array as _, StringArray, StringViewArray, UInt32Array};
 
 use super::mapping::TextRule;
 use super::time::{Clock, Reading};
@@ -155,6 +155,8 @@ pub(super) enum Texts<'b> {
     Views(&'b StringViewArray),
     /// Cells of a text file, of which every text counts.
     Spans(&'b str, &'b [Span]),
+    /// The number of each row's value in a list of values, of which every text counts.
+    Coded(&'b UInt32Array, &'b StringArray),
     /// Anything else.
     Rule(&'b BoundText, &'b RawBatch),
 }
@@ -168,6 +170,7 @@ impl<'b> Texts<'b> {
             BoundText::Column { place, none } if none.is_empty() => match &raw.columns[*place] {
                 RawColumn::Views(array) if array.null_count() == 0 => Self::Views(array),
                 RawColumn::Spans(text, spans) => Self::Spans(text, spans),
+                RawColumn::Coded(numbers, values) => Self::Coded(numbers, values),
                 RawColumn::Absent => Self::Nothing,
                 _ => Self::Rule(rule, raw),
             },
@@ -187,9 +190,38 @@ impl<'b> Texts<'b> {
                 let Span { start, end } = spans[row];
                 text.get(start as usize..end as usize)?
             }
+            Self::Coded(numbers, _) if numbers.is_null(row) => return None,
+            Self::Coded(numbers, values) => trim(values.value(numbers.value(row) as usize)),
             Self::Rule(rule, raw) => return rule.get(raw, row),
         };
         if text.is_empty() { None } else { Some(Cow::Borrowed(text)) }
+    }
+}
+
+/// What the texts of one column on a batch stand for: those that are listed are looked at once.
+#[derive(Debug)]
+pub struct Once<'b, T> {
+    texts: Texts<'b>,
+    /// What listed texts stand for, where they were asked for.
+    listed: Vec<Option<T>>,
+}
+
+impl<'b, T: Copy> Once<'b, T> {
+    pub(super) fn of(texts: Texts<'b>) -> Self {
+        let count = if let Texts::Coded(_, values) = texts { values.len() } else { 0 };
+        Self { texts, listed: vec![None; count] }
+    }
+
+    /// What the text of a row stands for.
+    #[inline]
+    pub fn get(&mut self, row: usize, meaning: impl FnOnce(Option<Cow<'b, str>>) -> T) -> T {
+        match self.texts {
+            Texts::Coded(numbers, _) if numbers.is_valid(row) => {
+                let known = &mut self.listed[numbers.value(row) as usize];
+                *known.get_or_insert_with(|| meaning(self.texts.get(row)))
+            }
+            _ => meaning(self.texts.get(row)),
+        }
     }
 }
 
@@ -208,24 +240,33 @@ impl<'b> Cells<'b> {
     }
 }
 
-/// The cells of a column with few different texts: each text is looked at once, as long as it is short.
+/// The cells of a column with few different texts: each text is looked at once, as long as it is short or listed.
 pub(super) struct Runs<'b, T> {
     column: &'b RawColumn,
     /// Texts and what they stand for, the last one first.
     known: Vec<(u128, T)>,
+    /// What listed texts stand for, where they were asked for.
+    listed: Vec<Option<T>>,
 }
 
 /// Different texts that are remembered at a time.
 const KNOWN_MAX: usize = 8;
 
 impl<'b, T: Copy> Runs<'b, T> {
-    pub(super) const fn of(column: &'b RawColumn) -> Self {
-        Self { column, known: Vec::new() }
+    pub(super) fn of(column: &'b RawColumn) -> Self {
+        let count = if let RawColumn::Coded(_, values) = column { values.len() } else { 0 };
+        Self { column, known: Vec::new(), listed: vec![None; count] }
     }
 
     /// What the cell of a row stands for; `meaning` is asked for texts that are not remembered.
     #[inline]
     pub(super) fn get(&mut self, row: usize, meaning: impl FnOnce(Option<Cow<'b, str>>) -> T) -> T {
+        if let RawColumn::Coded(numbers, _) = self.column
+            && numbers.is_valid(row)
+        {
+            let known = &mut self.listed[numbers.value(row) as usize];
+            return *known.get_or_insert_with(|| meaning(Cells::of(self.column).get(row)));
+        }
         let Some(short) = self.short(row) else { return meaning(Cells::of(self.column).get(row)) };
         if let Some((last, known)) = self.known.first()
             && *last == short

@@ -27,6 +27,7 @@ pub use time::{Ambiguous, Clock, Reading, TimeFormat, day_of_date, iso};
 
 use crate::formats::{Cut as _, OpenFile, RawBatch, RawColumn};
 use crate::reject::{Reject, RejectReason};
+pub use bound::Once;
 use bound::{BoundText, Cells, Runs, Texts};
 
 /// What a caller needs of each record beyond kind, status, direction, currency and principal.
@@ -876,6 +877,18 @@ impl<'b> Columns<'b> {
     #[must_use]
     pub fn account(&self, row: usize) -> Cow<'b, str> {
         self.account.get(row).unwrap_or_default()
+    }
+
+    /// What the accounts of the rows stand for.
+    #[must_use]
+    pub fn accounts<T: Copy>(&self) -> Once<'b, T> {
+        Once::of(self.account)
+    }
+
+    /// What the texts of one of the further compared columns stand for.
+    #[must_use]
+    pub fn texts_compared<T: Copy>(&self, at: usize) -> Once<'b, T> {
+        Once::of(self.compared[at])
     }
 
     /// The event number.

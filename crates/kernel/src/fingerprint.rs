@@ -154,14 +154,21 @@ impl Words {
     }
 }
 
-/// A content hash with one further compared column folded in; an absent text is not an empty one.
+/// The hash of the text of a further compared column; an absent text is not an empty one.
 #[inline]
 #[must_use]
-pub fn with_column(content: u64, text: Option<&str>) -> u64 {
+pub fn column_hash(text: Option<&str>, seed: u64) -> u64 {
     match text {
-        Some(text) => xxh3_64_with_seed(text.as_bytes(), content),
-        None => content.rotate_left(17).wrapping_mul(0x9E37_79B9_7F4A_7C15),
+        Some(text) => xxh3_64_with_seed(text.as_bytes(), seed),
+        None => seed.rotate_left(17).wrapping_mul(0x9E37_79B9_7F4A_7C15),
     }
+}
+
+/// A content hash with the hash of one further compared column folded in.
+#[inline]
+#[must_use]
+pub fn with_column(content: u64, column: u64) -> u64 {
+    xxh3_64_with_seed(&column.to_le_bytes(), content)
 }
 
 /// What one partition came to: places of records.
@@ -411,10 +418,11 @@ mod tests {
         let mut hashes: Vec<u64> = variants.iter().map(|content| content.hash(7)).collect();
         hashes.push(base.hash(7));
         hashes.push(base.hash(8));
-        let text = |text: &str| with_column(base.hash(7), Some(text));
-        let absent = with_column(base.hash(7), None);
-        hashes.extend([text(""), text("ab"), absent, with_column(absent, None), with_column(text("ab"), Some("c"))]);
-        hashes.push(with_column(text("a"), Some("bc")));
+        let with = |content: u64, text: Option<&str>| with_column(content, column_hash(text, 7));
+        let text = |text: &str| with(base.hash(7), Some(text));
+        let absent = with(base.hash(7), None);
+        hashes.extend([text(""), text("ab"), absent, with(absent, None), with(text("ab"), Some("c"))]);
+        hashes.extend([with(text("a"), Some("bc")), with(text("c"), Some("ab"))]);
         let count = hashes.len();
         hashes.sort_unstable();
         hashes.dedup();
