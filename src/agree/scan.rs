@@ -22,7 +22,7 @@ use crate::progress::Progress;
 use crate::reject::Reject;
 
 /// Rows of one partition aimed at: small enough for a cache, large enough to be worth a task.
-const PARTITION_ROWS: u64 = 65_536;
+const PARTITION_ROWS: u64 = 32_768;
 /// There are at least so many: how many rows come is only guessed, and what differs goes through memory by
 /// partitions.
 const PARTITIONS_MIN: u64 = 64;

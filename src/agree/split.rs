@@ -297,6 +297,7 @@ impl SplitScan {
     ) {
         let policy = &night.policy.compared;
         let of_ledger = file.book == Book::Ledger;
+        let has_schedule = !of_ledger && night.policy.source(file.source).fees.is_some();
         let money = |column: &[Option<Minor>], row: usize| column.get(row).copied().flatten();
         let records = taken.rows.iter().zip(&taken.keys).zip(taken.sorts.iter().zip(&taken.accounts));
         for ((&row, &key), (&sort, &account)) in records.filter(|((_, key), _)| **key != NO_KEY) {
@@ -304,7 +305,13 @@ impl SplitScan {
             let principal = columns.principal[row];
             let amount = columns.amount.get(row).copied().unwrap_or(principal);
             let fee = money(&columns.fee, row);
-            let scheduled = self.accounts.list[account].scheduled;
+            let compared_fee = if has_schedule {
+                Some(gap_to_schedule(night, file, columns, row, amount, fee))
+            } else if of_ledger && self.accounts.list[account].scheduled {
+                Some(Sum::ZERO)
+            } else {
+                fee.filter(|_| policy.fee).map(Sum::from)
+            };
             let content = Content {
                 book: file.book,
                 status: sort.status,
@@ -313,7 +320,7 @@ impl SplitScan {
                 currency: sort.currency,
                 principal: principal.get(),
                 day: columns.business_date.get(row).copied().filter(|_| night.wanted.dated),
-                fee: compared_fee(night, file, columns, row, scheduled, amount, fee),
+                fee: compared_fee,
                 tax: if policy.tax { money(&columns.tax, row).map(Minor::get) } else { None },
                 net_gap: if of_ledger { Sum::ZERO } else { net_gap(columns, row, sort.direction, amount, fee) },
                 notes: columns.notes[row],
@@ -469,20 +476,16 @@ fn room_for_prints(split: &Split, parts: usize) -> Vec<Vec<Waiting>> {
     (0..parts).map(|_| Vec::with_capacity(room)).collect()
 }
 
-/// The fee as both sides hash it: its gap to the schedule where one applies, itself where the
-/// ledger's fee is the expectation, nothing where nobody expects one.
-fn compared_fee(
+/// What a statement's fee is apart from its schedule: both sides hash this where there is one, and the fee itself where
+/// the ledger's is the expectation.
+fn gap_to_schedule(
     night: &Night<'_>,
     file: &NightFile,
     columns: &Columns<'_>,
     row: usize,
-    scheduled: bool,
     amount: Minor,
     fee: Option<Minor>,
-) -> Option<Sum> {
-    if file.book == Book::Ledger {
-        return if scheduled { Some(Sum::ZERO) } else { fee.filter(|_| night.policy.compared.fee).map(Sum::from) };
-    }
+) -> Sum {
     let case = FeeCase {
         kind: columns.kind[row],
         day: columns.business_date.get(row).copied(),
@@ -492,9 +495,9 @@ fn compared_fee(
     };
     let charged = fee.unwrap_or(Minor::ZERO);
     match scheduled_fee(case, night.policy, file.source) {
-        Some(FeeExpectation::Known(expected)) => Some(charged - expected),
-        Some(FeeExpectation::NoRule | FeeExpectation::None) => Some(Sum::from(charged)),
-        None => fee.filter(|_| night.policy.compared.fee).map(Sum::from),
+        Some(FeeExpectation::Known(expected)) => charged - expected,
+        // Nobody expects one.
+        Some(FeeExpectation::NoRule | FeeExpectation::None) | None => Sum::from(charged),
     }
 }
 

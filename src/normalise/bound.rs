@@ -198,30 +198,35 @@ impl<'b> Texts<'b> {
     }
 }
 
-/// What the texts of one column on a batch stand for: those that are listed are looked at once.
+/// What the texts of one column on a batch stand for: those that are listed, or are the same on every row, are looked
+/// at once.
 #[derive(Debug)]
 pub struct Once<'b, T> {
     texts: Texts<'b>,
-    /// What listed texts stand for, where they were asked for.
+    /// What listed texts stand for, where they were asked for; what the same text stands for.
     listed: Vec<Option<T>>,
 }
 
 impl<'b, T: Copy> Once<'b, T> {
     pub(super) fn of(texts: Texts<'b>) -> Self {
-        let count = if let Texts::Coded(_, values) = texts { values.len() } else { 0 };
+        let count = match texts {
+            Texts::Coded(_, values) => values.len(),
+            Texts::Nothing | Texts::Same(_) => 1,
+            Texts::Views(_) | Texts::Spans(..) | Texts::Rule(..) => 0,
+        };
         Self { texts, listed: vec![None; count] }
     }
 
     /// What the text of a row stands for.
     #[inline]
     pub fn get(&mut self, row: usize, meaning: impl FnOnce(Option<Cow<'b, str>>) -> T) -> T {
-        match self.texts {
-            Texts::Coded(numbers, _) if numbers.is_valid(row) => {
-                let known = &mut self.listed[numbers.value(row) as usize];
-                *known.get_or_insert_with(|| meaning(self.texts.get(row)))
-            }
-            _ => meaning(self.texts.get(row)),
-        }
+        let number = match self.texts {
+            Texts::Coded(numbers, _) if numbers.is_valid(row) => numbers.value(row) as usize,
+            Texts::Nothing | Texts::Same(_) => 0,
+            _ => return meaning(self.texts.get(row)),
+        };
+        let known = &mut self.listed[number];
+        *known.get_or_insert_with(|| meaning(self.texts.get(row)))
     }
 }
 

@@ -134,7 +134,8 @@ impl Words {
     }
 
     /// Sums of one record fit 64 bits unless something is very wrong with it; gives `wide` for those that do not.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "two calls for every record, which nearly always do one thing")]
+    #[inline(always)]
     fn put_total(&mut self, total: Total, wide: u8) -> u8 {
         if let Ok(short) = i64::try_from(total.get()) {
             self.put(short.cast_unsigned());
@@ -215,12 +216,15 @@ pub fn agree(ledger: &[Fingerprint], statement: &[Fingerprint], asked: &Asked) -
     if asked.pairs {
         agreement.matches.reserve(ledger.len().min(statement.len()));
     }
-    for (at, print) in ledger.iter().enumerate() {
-        let group = &table.groups[table.group_of_ledger[at] as usize];
+    // Statement records that have agreed.
+    let mut agreed = vec![false; statement.len()];
+    for (print, &group) in ledger.iter().zip(&table.group_of_ledger) {
+        let group = &table.groups[group as usize];
         let partner = group.statement as usize;
         agreement.repeated[0] |= group.ledger_count > 1;
         agreement.repeated[1] |= group.statement_count > 1;
         if group.ledger_count == 1 && group.statement_count == 1 && statement[partner].content == print.content {
+            agreed[partner] = true;
             agreement.matched += 1;
             if asked.pairs {
                 agreement.matches.push((print.place, statement[partner].place));
@@ -231,11 +235,10 @@ pub fn agree(ledger: &[Fingerprint], statement: &[Fingerprint], asked: &Asked) -
     }
     // Keys that only the statement has are not counted one by one.
     agreement.repeated[1] |= group_of_statement.iter().filter(|&&group| group == NOBODY).nth(1).is_some();
-    for (print, &group) in statement.iter().zip(&group_of_statement) {
-        if group == NOBODY || !table.groups[group as usize].agrees(ledger, statement) {
-            agreement.statement.push(print.place);
-        }
-        if !watched.is_empty() && watched.binary_search(&print.key).is_ok() {
+    let left = statement.iter().zip(&agreed).filter(|(_, agreed)| !**agreed);
+    agreement.statement.extend(left.map(|(print, _)| print.place));
+    if !watched.is_empty() {
+        for print in statement.iter().filter(|print| watched.binary_search(&print.key).is_ok()) {
             agreement.watched.push((print.key, print.place));
             agreement.known.push(print.key);
         }
@@ -248,23 +251,13 @@ const NOBODY: u32 = u32::MAX;
 /// All records of one key that the ledger has.
 #[derive(Clone, Copy)]
 struct KeyGroup {
-    /// The first of its ledger records.
-    ledger: u32,
     ledger_count: u32,
     /// The last of its statement records.
     statement: u32,
     statement_count: u32,
 }
 
-impl KeyGroup {
-    fn agrees(&self, ledger: &[Fingerprint], statement: &[Fingerprint]) -> bool {
-        self.ledger_count == 1
-            && self.statement_count == 1
-            && ledger[self.ledger as usize].content == statement[self.statement as usize].content
-    }
-}
-
-/// Open addressing over the ledger's keys: built once, then only asked.
+/// Open addressing over the ledger's keys: built once, then only asked. A group goes by the first of its ledger records.
 struct Table {
     slots: Vec<u32>,
     mask: usize,
@@ -275,17 +268,17 @@ struct Table {
 impl Table {
     fn of(ledger: &[Fingerprint]) -> Self {
         let capacity = (ledger.len() * 2).next_power_of_two().max(2);
+        let nothing = KeyGroup { ledger_count: 0, statement: NOBODY, statement_count: 0 };
         let mut table = Self {
             slots: vec![NOBODY; capacity],
             mask: capacity - 1,
-            groups: Vec::with_capacity(ledger.len()),
+            groups: vec![nothing; ledger.len()],
             group_of_ledger: Vec::with_capacity(ledger.len()),
         };
-        for at in 0..narrow(ledger.len()) {
-            let slot = table.slot(ledger, ledger[at as usize].key);
+        for (at, print) in (0..narrow(ledger.len())).zip(ledger) {
+            let slot = table.slot(ledger, print.key);
             if table.slots[slot] == NOBODY {
-                table.slots[slot] = narrow(table.groups.len());
-                table.groups.push(KeyGroup { ledger: at, ledger_count: 0, statement: NOBODY, statement_count: 0 });
+                table.slots[slot] = at;
             }
             let group = table.slots[slot];
             table.groups[group as usize].ledger_count += 1;
@@ -300,8 +293,7 @@ impl Table {
         #[expect(clippy::cast_possible_truncation, reason = "the mask keeps the low bits of the top half")]
         let mut slot = (key >> 64) as usize & self.mask;
         while self.slots[slot] != NOBODY {
-            let group = &self.groups[self.slots[slot] as usize];
-            if ledger[group.ledger as usize].key == key {
+            if ledger[self.slots[slot] as usize].key == key {
                 break;
             }
             slot = (slot + 1) & self.mask;
