@@ -119,10 +119,11 @@ pub fn read(
 /// Marks a byte that is no text; as long as one, so that places stay what they are.
 const BROKEN: u8 = 0x1a;
 /// The same in text that was decoded from another encoding.
-const REPLACED: char = '\u{fffd}';
+const REPLACED: &str = "\u{fffd}";
 
 fn is_broken(text: &str) -> bool {
-    text.as_bytes().contains(&BROKEN) || text.contains(REPLACED)
+    let bytes = text.as_bytes();
+    memchr(BROKEN, bytes).is_some() || memchr::memmem::find(bytes, REPLACED.as_bytes()).is_some()
 }
 
 fn to_text(bytes: Vec<u8>) -> String {
