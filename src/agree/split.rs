@@ -15,8 +15,7 @@ use std::collections::HashMap;
 
 use tieout_kernel::across::Sighting;
 use tieout_kernel::calendar::Day;
-use tieout_kernel::classify::scheduled_fee;
-use tieout_kernel::fee::{FeeCase, FeeExpectation};
+use tieout_kernel::fee::{FeeCase, FeeExpectation, FeeSchedule};
 use tieout_kernel::fingerprint::{Content, column_hash, with_column};
 use tieout_kernel::key::{KeyHasher, KindClass, event_number};
 use tieout_kernel::money::{Minor, Total as Sum};
@@ -70,7 +69,6 @@ pub(super) struct SplitScan {
     what_numbers: HashMap<(u32, Option<Day>), u32>,
     /// The business day of the last record, and how many had it in a row.
     day_run: (Day, u64),
-    taken: Taken,
 }
 
 /// The records of a chunk that take part; all lists have one length.
@@ -126,16 +124,16 @@ impl SplitScan {
             accounts: Accounts::default(),
             tags: Vec::new(),
             what_numbers: HashMap::new(),
-            taken: Taken::default(),
             day_run: (Day(0), 0),
         };
         if night.wanted.rows && file.book != Book::Ledger {
             let likely = usize::try_from(likely_rows(split)).unwrap_or(0);
             scan.rows.reserve(likely, night.wanted.history);
         }
+        let mut taken = Taken::default();
         file.open.read(split, &names, false, &mut |batch| {
             scan.file.measured.add(&file.open.controls, &names, &batch);
-            scan.batch(night, file, number, &batch);
+            scan.batch(night, file, number, &batch, &mut taken);
             if scan.waiting > HANDED_OVER {
                 scan.hand_over(file.book, number, parts)?;
             }
@@ -171,7 +169,7 @@ impl SplitScan {
         Ok(())
     }
 
-    fn batch(&mut self, night: &Night<'_>, file: &NightFile, number: usize, raw: &RawBatch) {
+    fn batch(&mut self, night: &Night<'_>, file: &NightFile, number: usize, raw: &RawBatch, taken: &mut Taken) {
         self.line_ends += raw.line_ends;
         self.reject(number, raw.faults.iter().cloned());
         let columns = file.compared.columns(raw);
@@ -185,23 +183,22 @@ impl SplitScan {
         let mut accounts = columns.accounts();
         let compared = 0..night.policy.compared.columns.len();
         let mut compared: Vec<Once<'_, u64>> = compared.map(|at| columns.texts_compared(at)).collect();
-        let mut taken = std::mem::take(&mut self.taken);
         for from in (0..columns.len()).step_by(CHUNK) {
             let rows = from..columns.len().min(from + CHUNK);
-            self.admit(night, file, &columns, rows, &mut accounts, &mut taken);
-            self.name(&columns, &mut taken);
+            self.admit(night, file, &columns, rows, &mut accounts, taken);
+            self.name(&columns, taken);
             let place = |row: usize| place_of(number, raw.rows[row]);
             if night.wanted.rows && file.book != Book::Ledger {
-                self.keep(night, &columns, &raw.rows, &taken);
+                self.keep(night, &columns, &raw.rows, taken);
             }
             if night.wanted.across {
-                self.look_across(night, file.book, &columns, &taken, place);
+                self.look_across(night, file.book, &columns, taken, place);
             }
-            self.keyless.extend(taken.keyless().map(place));
-            self.print(night, file, &columns, &raw.rows, &mut compared, &taken);
+            let keyless = taken.records().filter(|(_, key, ..)| *key == NO_KEY);
+            self.keyless.extend(keyless.map(|(row, ..)| place(row)));
+            self.print(night, file, &columns, &raw.rows, &mut compared, taken);
             self.scatter();
         }
-        self.taken = taken;
     }
 
     fn reject(&mut self, split: usize, rejects: impl Iterator<Item = Reject>) {
@@ -260,7 +257,7 @@ impl SplitScan {
     /// Their keys. Payments go by their order.
     fn name(&self, columns: &Columns<'_>, taken: &mut Taken) {
         let Taken { rows, sorts, accounts, keys, .. } = taken;
-        keys.extend(rows.iter().zip(sorts).zip(accounts).map(|((&row, &mut sort), &mut account)| {
+        keys.extend(rows.iter().zip(&*sorts).zip(&*accounts).map(|((&row, &sort), &account)| {
             let kind = self.sorts.list[sort].kind;
             let is_payment = kind.class() == KindClass::Payment;
             let order_no = if is_payment { columns.order_no(row) } else { None };
@@ -297,20 +294,17 @@ impl SplitScan {
     ) {
         let policy = &night.policy.compared;
         let of_ledger = file.book == Book::Ledger;
-        let has_schedule = !of_ledger && night.policy.source(file.source).fees.is_some();
+        let schedule = night.policy.source(file.source).fees.as_ref().filter(|_| !of_ledger);
         let money = |column: &[Option<Minor>], row: usize| column.get(row).copied().flatten();
-        let records = taken.rows.iter().zip(&taken.keys).zip(taken.sorts.iter().zip(&taken.accounts));
-        for ((&row, &key), (&sort, &account)) in records.filter(|((_, key), _)| **key != NO_KEY) {
+        for (row, key, sort, account) in taken.records().filter(|(_, key, ..)| *key != NO_KEY) {
             let sort = &self.sorts.list[sort];
             let principal = columns.principal[row];
             let amount = columns.amount.get(row).copied().unwrap_or(principal);
             let fee = money(&columns.fee, row);
-            let compared_fee = if has_schedule {
-                Some(gap_to_schedule(night, file, columns, row, amount, fee))
-            } else if of_ledger && self.accounts.list[account].scheduled {
-                Some(Sum::ZERO)
-            } else {
-                fee.filter(|_| policy.fee).map(Sum::from)
+            let compared_fee = match schedule {
+                Some(schedule) => Some(gap_to(schedule, columns, row, amount, fee)),
+                None if of_ledger && self.accounts.list[account].scheduled => Some(Sum::ZERO),
+                None => fee.filter(|_| policy.fee).map(Sum::from),
             };
             let content = Content {
                 book: file.book,
@@ -341,6 +335,7 @@ impl SplitScan {
     /// Puts the fingerprints of a chunk into their partitions. Each partition's last place is in no cache: so they are
     /// put in order first, within a cache, and go there together.
     fn scatter(&mut self) {
+        let Some(&any) = self.latest.first() else { return };
         let mask = self.prints.len() - 1;
         let part_of = |print: &Waiting| print.key as usize & mask;
         self.ends.fill(0);
@@ -350,7 +345,6 @@ impl SplitScan {
             // Where it begins, until it is filled.
             (*count, end) = (end, end + *count);
         }
-        let Some(&any) = self.latest.first() else { return };
         self.in_order.resize(self.latest.len(), any);
         for print in &self.latest {
             let at = &mut self.ends[part_of(print)];
@@ -409,8 +403,7 @@ impl SplitScan {
         taken: &Taken,
         place: impl Fn(usize) -> u64,
     ) {
-        let records = taken.rows.iter().zip(&taken.keys).zip(taken.sorts.iter().zip(&taken.accounts));
-        for ((&row, &key), (&sort, &account)) in records {
+        for (row, key, sort, account) in taken.records() {
             let sort = &self.sorts.list[sort];
             let (kind, status, currency) = (sort.kind, sort.status, sort.currency);
             let (amount, place) = (columns.principal[row], place(row));
@@ -463,9 +456,10 @@ impl Taken {
         self.keys.clear();
     }
 
-    /// Rows without a number.
-    fn keyless(&self) -> impl Iterator<Item = usize> {
-        self.rows.iter().zip(&self.keys).filter(|(_, key)| **key == NO_KEY).map(|(row, _)| *row)
+    /// Row, key, sort and account of each.
+    fn records(&self) -> impl Iterator<Item = (usize, u128, usize, usize)> {
+        let records = self.rows.iter().zip(&self.keys).zip(self.sorts.iter().zip(&self.accounts));
+        records.map(|((&row, &key), (&sort, &account))| (row, key, sort, account))
     }
 }
 
@@ -478,14 +472,7 @@ fn room_for_prints(split: &Split, parts: usize) -> Vec<Vec<Waiting>> {
 
 /// What a statement's fee is apart from its schedule: both sides hash this where there is one, and the fee itself where
 /// the ledger's is the expectation.
-fn gap_to_schedule(
-    night: &Night<'_>,
-    file: &NightFile,
-    columns: &Columns<'_>,
-    row: usize,
-    amount: Minor,
-    fee: Option<Minor>,
-) -> Sum {
+fn gap_to(schedule: &FeeSchedule, columns: &Columns<'_>, row: usize, amount: Minor, fee: Option<Minor>) -> Sum {
     let case = FeeCase {
         kind: columns.kind[row],
         day: columns.business_date.get(row).copied(),
@@ -494,10 +481,10 @@ fn gap_to_schedule(
         order_amount: columns.order_amount.get(row).copied().flatten().unwrap_or(amount),
     };
     let charged = fee.unwrap_or(Minor::ZERO);
-    match scheduled_fee(case, night.policy, file.source) {
-        Some(FeeExpectation::Known(expected)) => charged - expected,
+    match schedule.expected(case) {
+        FeeExpectation::Known(expected) => charged - expected,
         // Nobody expects one.
-        Some(FeeExpectation::NoRule | FeeExpectation::None) | None => Sum::from(charged),
+        FeeExpectation::NoRule | FeeExpectation::None => Sum::from(charged),
     }
 }
 

@@ -184,22 +184,17 @@ fn amount(ledger: &Record<'_>, statement: &Record<'_>, policy: &Policy, hits: &m
     hits.codes = hits.codes.with(code);
 }
 
-/// What a schedule says of a statement record; the same for the fast path and the full rules.
-#[must_use]
-pub fn scheduled_fee(case: FeeCase, policy: &Policy, source: u16) -> Option<FeeExpectation> {
-    let schedule = policy.source(source).fees.as_ref()?;
-    Some(schedule.expected(case))
-}
-
 fn fees(ledger: &Record<'_>, statement: &Record<'_>, policy: &Policy, hits: &mut Hits) {
     // Of what ended on an earlier night the fee is not known any more; that night has judged it.
     if statement.status != Status::Success || statement.origin == Origin::History {
         return;
     }
-    let expectation = scheduled_fee(fee_case(statement), policy, statement.source).unwrap_or_else(|| {
+    let expectation = if let Some(schedule) = &policy.source(statement.source).fees {
+        schedule.expected(fee_case(statement))
+    } else {
         let booked = policy.compared.fee.then_some(ledger.fee).flatten();
         booked.map_or(FeeExpectation::None, FeeExpectation::Known)
-    });
+    };
     if let Some((code, delta)) = fee_difference(statement.kind, statement.fee, expectation, policy) {
         hits.codes = hits.codes.with(code);
         hits.fee_delta = Some(delta);
