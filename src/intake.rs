@@ -17,7 +17,7 @@ use tieout_kernel::record::Book;
 
 use crate::error::{Complaint, Error};
 use crate::finding::Finding;
-use crate::formats::{Format, Member, OpenFile, Recognised, header_findings, open_all};
+use crate::formats::{Format, Member, OpenFile, Recognised, header_findings, open_all, type_findings};
 use crate::job::{Plan, SourcePlan, day_of};
 use crate::store::{Found, Pinned, Place, Store};
 
@@ -188,7 +188,7 @@ fn open(store: &Store, plan: &Plan, date: civil::Date, intake: &mut Intake) -> R
             Err(e) => return Err(e),
         };
         for member in members {
-            admit(plan_source, source, number, member, date, intake)?;
+            admit(plan, source, number, member, date, intake)?;
         }
     }
     Ok(())
@@ -222,13 +222,14 @@ const fn unreadable_code(book: Book) -> Code {
 }
 
 fn admit(
-    source: &SourcePlan,
+    plan: &Plan,
     number: u16,
     input: usize,
     member: Member,
     date: civil::Date,
     intake: &mut Intake,
 ) -> Result<(), Error> {
+    let source = &plan.sources[usize::from(number)];
     let finding =
         |code: Code, message: String| Finding::new(code, message).of_source(&source.name).of_file(&member.name);
     match &member.recognised {
@@ -252,7 +253,7 @@ fn admit(
         }
         Recognised::Format(_) => {
             if let Some(mut open) = member.file {
-                let found = examine(source, &open, date);
+                let found = examine(plan, source, &open, date);
                 // Of a file that lacks a needed column, nothing can be read that means anything.
                 let readable = !found.iter().any(|finding| finding.blocks && finding.code == Code::SchemaDrift);
                 intake.findings.extend(found);
@@ -267,7 +268,7 @@ fn admit(
 }
 
 /// What is wrong with a file before any of its rows is read.
-fn examine(source: &SourcePlan, file: &OpenFile, date: civil::Date) -> Vec<Finding> {
+fn examine(plan: &Plan, source: &SourcePlan, file: &OpenFile, date: civil::Date) -> Vec<Finding> {
     let mut findings = file.findings.clone();
     if source.footer_optional {
         for finding in findings.iter_mut().filter(|finding| finding.code == Code::StatementTruncated) {
@@ -276,14 +277,10 @@ fn examine(source: &SourcePlan, file: &OpenFile, date: civil::Date) -> Vec<Findi
         }
     }
     if source.format.is_generic() {
+        let mapping = source.mapping_of(file);
         let known: Vec<_> = file.header.iter().map(|name| (name.as_str(), crate::formats::Shape::Other)).collect();
-        findings.extend(header_findings(
-            &file.header,
-            &source.mapping_of(file),
-            &known,
-            &file.name,
-            file.preamble_lines.max(1),
-        ));
+        findings.extend(header_findings(&file.header, &mapping, &known, &file.name, file.preamble_lines.max(1)));
+        findings.extend(type_findings(file, &mapping, &source.compared_rules(&plan.compared)));
     }
     findings.extend(of_another_account(source, file));
     findings.extend(of_another_day(source, file, day_of(date)));

@@ -15,6 +15,7 @@ mod errors;
 mod explain;
 mod formats;
 mod nights;
+mod parquet;
 mod publishing;
 mod sample;
 mod simulator;

@@ -19,7 +19,7 @@ use tieout_kernel::record::{Book, Kind, Status};
 use crate::agree::{self, Earlier, Looked, Night, NightFile, Wanted};
 use crate::error::{Complaint, Error};
 use crate::finding::Finding;
-use crate::formats::{Format, Member, OpenFile, Opening, closest, open_all};
+use crate::formats::{Format, Member, OpenFile, Opening, closest, open_all, type_findings};
 use crate::memory::Memory;
 use crate::normalise::{
     ByKind, CodeRule, KindOf, Mapping, MoneyRule, NegativePayment, Principal, Sign, TextRule, Unit,
@@ -141,17 +141,14 @@ pub fn compare(store: &Store, question: &Question, memory: Memory, progress: &Pr
     let roles = roles(question, &ledger, &statement)?;
     let policy = policy(&roles);
     let findings: Vec<Finding> = ledger.findings.iter().chain(&statement.findings).cloned().collect();
-    let unusable = findings.iter().find(|finding| finding.blocks && finding.code == Code::SchemaDrift);
-    if let Some(finding) = unusable {
-        let what = format!("{}: {}", finding.file, finding.message);
-        return Err(Error::InvalidInput(Complaint::new(what).hint(finding.hint.clone())));
-    }
+    usable(&findings)?;
     let sides = [(Book::Ledger, ledger), (Book::Statement, statement)];
     let files = (0_u16..)
         .zip(sides)
         .map(|(number, (book, open))| {
             let mapping = mapping(question, &roles, book, &open)?;
             let rules: Vec<TextRule> = roles.texts.iter().map(|(pair, _)| TextRule::column(pair.of(book))).collect();
+            usable(&type_findings(&open, &mapping, &rules))?;
             let looked = Looked { principal: Principal::OrderAmount, columns: &rules, numbers: false };
             Ok(NightFile::new(number, book, open, &mapping, &looked, None))
         })
@@ -175,6 +172,15 @@ pub fn compare(store: &Store, question: &Question, memory: Memory, progress: &Pr
         differences: judged.differences,
         rejects: tables::rejects(&night, &scan)?,
     })
+}
+
+/// Refuses a file of which a needed column is not there or holds nothing to read.
+fn usable(findings: &[Finding]) -> Result<(), Error> {
+    let Some(finding) = findings.iter().find(|finding| finding.blocks && finding.code == Code::SchemaDrift) else {
+        return Ok(());
+    };
+    let what = format!("{}: {}", finding.file, finding.message);
+    Err(Error::InvalidInput(Complaint::new(what).hint(finding.hint.clone())))
 }
 
 fn codes(sums: CodeSums) -> Result<Vec<CodeCount>, Error> {

@@ -13,17 +13,18 @@ use arrow_array::types::{
     TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type,
     UInt64Type,
 };
-use arrow_array::{Array, ArrayRef, Decimal128Array, RecordBatch};
+use arrow_array::{Array, ArrayRef, Decimal128Array, RecordBatch, new_empty_array};
 use arrow_schema::{DataType, Field, FieldRef, Schema, TimeUnit};
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection,
 };
-use parquet::basic::{Encoding, Type as PhysicalType};
+use parquet::basic::{ConvertedType, Encoding, LogicalType, Type as PhysicalType};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use parquet::file::reader::{ChunkReader, Length};
+use parquet::schema::types::ColumnDescriptor;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::raw::{RawBatch, RawColumn};
@@ -40,8 +41,28 @@ pub struct Columnar {
     name: String,
     body: Body,
     metadata: ArrowReaderMetadata,
-    /// Top-level columns that hold one value a row, with whether they are old INT96 times.
-    columns: Vec<(Field, bool)>,
+    /// Top-level columns that hold one value a row.
+    columns: Vec<Column>,
+}
+
+/// A column as it is read.
+#[derive(Clone, Debug)]
+struct Column {
+    field: Field,
+    meaning: Meaning,
+}
+
+/// What the annotation of a column adds to its type.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Meaning {
+    /// Nothing.
+    Plain,
+    /// Old INT96 times, which are instants.
+    Instants,
+    /// Text by another name, which the reader library takes without looking whether it is any.
+    Unchecked,
+    /// Sixteen bytes that are written as a UUID.
+    Uuid,
 }
 
 impl Length for Body {
@@ -72,15 +93,16 @@ impl Columnar {
         fenced(name, || {
             let plain = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
             let metadata = ArrowReaderMetadata::load(body, plain.clone())?;
-            let field = |(at, field): (usize, &FieldRef)| as_read(field, || is_listed(metadata.metadata(), at));
-            let fields: Vec<Field> = metadata.schema().fields().iter().enumerate().map(field).collect();
-            let columns = fields
-                .iter()
-                .enumerate()
-                .filter(|(_, field)| !field.data_type().is_nested())
-                .map(|(at, field)| (field.clone(), is_int96(&metadata, at)))
-                .collect();
-            let schema = Arc::new(Schema::new(fields));
+            let leaves = metadata.parquet_schema();
+            let column = |(root, field): (usize, &FieldRef)| {
+                let leaf = (0..leaves.num_columns()).find(|&leaf| leaves.get_column_root_idx(leaf) == root);
+                let meaning = leaf.map_or(Meaning::Plain, |leaf| meaning(&leaves.column(leaf)));
+                let is_listed = || leaf.is_some_and(|leaf| is_listed(metadata.metadata(), leaf));
+                Column { field: as_read(field, meaning, is_listed), meaning }
+            };
+            let mut columns: Vec<Column> = metadata.schema().fields().iter().enumerate().map(column).collect();
+            let schema = Arc::new(Schema::new(columns.iter().map(|column| column.field.clone()).collect::<Vec<_>>()));
+            columns.retain(|column| !column.field.data_type().is_nested());
             let metadata = ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), plain.with_schema(schema))?;
             Ok(Self { name: name.to_owned(), body: body.clone(), metadata, columns })
         })
@@ -89,13 +111,26 @@ impl Columnar {
     /// The names of its usable columns.
     #[must_use]
     pub fn header(&self) -> Vec<String> {
-        self.columns.iter().map(|(field, _)| field.name().clone()).collect()
+        self.columns.iter().map(|column| column.field.name().clone()).collect()
+    }
+
+    fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.field.name() == name)
     }
 
     /// Whether a column holds whole numbers.
     #[must_use]
     pub fn is_whole_number(&self, name: &str) -> bool {
-        self.columns.iter().any(|(field, _)| field.name() == name && field.data_type().is_integer())
+        self.column(name).is_some_and(|column| column.field.data_type().is_integer())
+    }
+
+    /// The type of a column from which no field can be read.
+    #[must_use]
+    pub fn unusable_type(&self, name: &str) -> Option<DataType> {
+        let column = self.column(name)?;
+        let data_type = column.field.data_type();
+        let is_usable = !matches!(column.read(&new_empty_array(data_type)), Ok(RawColumn::Unusable(_)));
+        (!is_usable).then(|| data_type.clone())
     }
 
     /// Rows in each row group.
@@ -124,7 +159,7 @@ impl Columnar {
         each: &mut dyn FnMut(RawBatch) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let names: Vec<&str> = if contents {
-            self.columns.iter().map(|(field, _)| field.name().as_str()).collect()
+            self.columns.iter().map(|column| column.field.name().as_str()).collect()
         } else {
             wanted.iter().flatten().map(String::as_str).collect()
         };
@@ -137,7 +172,7 @@ impl Columnar {
                 None => (at..at + count).map(|row| u32::try_from(row).unwrap_or(u32::MAX)).collect(),
             };
             at += count;
-            each(self.batch(&batch, wanted, numbers, contents))?;
+            each(fenced(&self.name, || self.batch(&batch, wanted, numbers, contents))?)?;
         }
         Ok(())
     }
@@ -166,23 +201,26 @@ impl Columnar {
         builder.build()
     }
 
-    fn batch(&self, batch: &RecordBatch, wanted: &[Option<String>], rows: Vec<u32>, contents: bool) -> RawBatch {
-        let column = |name: &str| {
-            let (field, int96) = self.columns.iter().find(|(field, _)| field.name() == name)?;
-            Some(raw_column(batch.column_by_name(field.name())?, *int96))
+    fn batch(
+        &self,
+        batch: &RecordBatch,
+        wanted: &[Option<String>],
+        rows: Vec<u32>,
+        contents: bool,
+    ) -> Result<RawBatch, ParquetError> {
+        let column = |name: &Option<String>| {
+            let column = name.as_deref().and_then(|name| self.column(name));
+            Ok(column.map(|column| column.of(batch)).transpose()?.flatten().unwrap_or(RawColumn::Absent))
         };
-        let columns = wanted.iter().map(|name| name.as_deref().and_then(column).unwrap_or(RawColumn::Absent));
-        let contents = if contents { self.contents(batch) } else { Vec::new() };
-        RawBatch { columns: columns.collect(), rows, contents, faults: Vec::new(), line_ends: 0 }
+        let columns = wanted.iter().map(column).collect::<Result<_, ParquetError>>()?;
+        let contents = if contents { self.contents(batch)? } else { Vec::new() };
+        Ok(RawBatch { columns, rows, contents, faults: Vec::new(), line_ends: 0 })
     }
 
     /// A hash of every column of each row: what "the same bytes" means in a file without lines.
-    fn contents(&self, batch: &RecordBatch) -> Vec<u64> {
-        let columns: Vec<RawColumn> = self
-            .columns
-            .iter()
-            .filter_map(|(field, int96)| Some(raw_column(batch.column_by_name(field.name())?, *int96)))
-            .collect();
+    fn contents(&self, batch: &RecordBatch) -> Result<Vec<u64>, ParquetError> {
+        let columns = self.columns.iter().filter_map(|column| column.of(batch).transpose());
+        let columns: Vec<RawColumn> = columns.collect::<Result<_, _>>()?;
         let content = |row: usize| {
             let mut hasher = Xxh3::new();
             for column in &columns {
@@ -196,29 +234,67 @@ impl Columnar {
             }
             hasher.digest()
         };
-        (0..batch.num_rows()).map(content).collect()
+        Ok((0..batch.num_rows()).map(content).collect())
+    }
+}
+
+impl Column {
+    /// The column in a batch, if that has it.
+    fn of(&self, batch: &RecordBatch) -> Result<Option<RawColumn>, ParquetError> {
+        batch.column_by_name(self.field.name()).map(|array| self.read(array)).transpose()
+    }
+
+    fn read(&self, array: &ArrayRef) -> Result<RawColumn, ParquetError> {
+        Ok(match (self.meaning, array.data_type()) {
+            (Meaning::Unchecked, DataType::Utf8View) => {
+                let bytes = array.as_string_view().clone().to_binary_view();
+                RawColumn::Views(bytes.to_string_view()?)
+            }
+            (Meaning::Uuid, DataType::FixedSizeBinary(16)) => {
+                let bytes = array.as_fixed_size_binary();
+                RawColumn::Views(bytes.iter().map(|bytes| bytes.map(uuid_text)).collect())
+            }
+            (meaning, _) => raw_column(array, meaning == Meaning::Instants),
+        })
+    }
+}
+
+fn meaning(leaf: &ColumnDescriptor) -> Meaning {
+    match (leaf.physical_type(), leaf.converted_type(), leaf.logical_type_ref()) {
+        (PhysicalType::INT96, ..) => Meaning::Instants,
+        (_, ConvertedType::JSON | ConvertedType::ENUM, _) | (_, _, Some(LogicalType::Json | LogicalType::Enum)) => {
+            Meaning::Unchecked
+        }
+        (_, _, Some(LogicalType::Uuid)) => Meaning::Uuid,
+        _ => Meaning::Plain,
     }
 }
 
 /// Text of any kind is read as views, without a copy per value; or as it is listed, without even a view per value.
-fn as_read(field: &Field, is_listed: impl FnOnce() -> bool) -> Field {
+fn as_read(field: &Field, meaning: Meaning, is_listed: impl FnOnce() -> bool) -> Field {
     let listed = || DataType::Dictionary(Box::new(DataType::UInt32), Box::new(DataType::Utf8));
-    match field.data_type() {
-        DataType::Utf8 if is_listed() => field.clone().with_data_type(listed()),
-        DataType::Utf8 | DataType::LargeUtf8 => field.clone().with_data_type(DataType::Utf8View),
+    match (field.data_type(), meaning) {
+        // Lists of text by another name are read as lists of bytes.
+        (DataType::Utf8, Meaning::Plain) if is_listed() => field.clone().with_data_type(listed()),
+        (DataType::Utf8, _) | (DataType::Binary, Meaning::Unchecked) => {
+            field.clone().with_data_type(DataType::Utf8View)
+        }
         _ => field.clone(),
     }
+}
+
+/// As people write it: lower case, with hyphens.
+fn uuid_text(bytes: &[u8]) -> String {
+    let number = bytes.iter().fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
+    let digits = format!("{number:032x}");
+    [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-")
 }
 
 /// Most bytes that the list of a column's values may take in a row group for the column to be read by it.
 const LIST_MAX: i64 = 1 << 16;
 
 /// Whether every row group has a short list of a column's values and nothing but numbers in that list.
-fn is_listed(metadata: &ParquetMetaData, root: usize) -> bool {
-    let schema = metadata.file_metadata().schema_descr();
-    let Some(leaf) = (0..schema.num_columns()).find(|&leaf| schema.get_column_root_idx(leaf) == root) else {
-        return false;
-    };
+fn is_listed(metadata: &ParquetMetaData, leaf: usize) -> bool {
     let of_list = |encoding: Encoding| matches!(encoding, Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY);
     let of_levels = |encoding: Encoding| matches!(encoding, Encoding::RLE);
     let is_listed = |column: &ColumnChunkMetaData| {
@@ -231,13 +307,6 @@ fn is_listed(metadata: &ParquetMetaData, root: usize) -> bool {
         list.is_some_and(|bytes| (1..=LIST_MAX).contains(&bytes)) && only_numbers
     };
     metadata.row_groups().iter().all(|group| is_listed(group.column(leaf)))
-}
-
-fn is_int96(metadata: &ArrowReaderMetadata, root: usize) -> bool {
-    let schema = metadata.parquet_schema();
-    (0..schema.num_columns())
-        .filter(|&leaf| schema.get_column_root_idx(leaf) == root)
-        .any(|leaf| schema.column(leaf).physical_type() == PhysicalType::INT96)
 }
 
 /// An Arrow array as one of the few types that fields are read from.
@@ -254,7 +323,6 @@ fn raw_column(array: &ArrayRef, int96: bool) -> RawColumn {
     }
     match array.data_type() {
         DataType::Utf8View => RawColumn::Views(array.as_string_view().clone()),
-        DataType::Utf8 => RawColumn::Text(array.as_string::<i32>().clone()),
         DataType::Dictionary(..) => {
             let listed = array.as_dictionary::<UInt32Type>();
             RawColumn::Coded(listed.keys().clone(), listed.values().as_string::<i32>().clone())
@@ -300,5 +368,43 @@ fn fenced<T>(name: &str, read: impl FnOnce() -> Result<T, ParquetError>) -> Resu
         Ok(Ok(value)) => Ok(value),
         Ok(Err(e)) => Err(broken(name, &e)),
         Err(_) => Err(broken(name, &"the file is damaged in a way that its reader cannot name")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::StringArray;
+    use parquet::arrow::ArrowWriter;
+    use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
+
+    use super::*;
+
+    /// The type that the column of a file with a few different texts is read as.
+    fn read_as(values: &[Option<&str>], properties: WriterPropertiesBuilder) -> DataType {
+        let column: ArrayRef = Arc::new((0..4_000).map(|row| values[row % values.len()]).collect::<StringArray>());
+        let batch = RecordBatch::try_from_iter([("word", column)]).unwrap();
+        let mut bytes = Vec::new();
+        let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties.build())).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        let file = Columnar::open("words.parquet", &Body::memory(bytes)).unwrap();
+        file.columns[0].field.data_type().clone()
+    }
+
+    #[test]
+    fn only_text_that_is_listed_to_the_end_is_read_by_its_list() {
+        let words = [Some("one"), None, Some("two"), Some("three")];
+        let properties = || WriterProperties::builder().set_max_row_group_row_count(Some(1_500));
+        let listed = DataType::Dictionary(Box::new(DataType::UInt32), Box::new(DataType::Utf8));
+        assert_eq!(read_as(&words, properties()), listed);
+        assert_eq!(read_as(&words, properties().set_dictionary_enabled(false)), DataType::Utf8View);
+        let given_up = properties().set_dictionary_page_size_limit(8).set_write_batch_size(64);
+        assert_eq!(read_as(&words, given_up), DataType::Utf8View);
+    }
+
+    #[test]
+    fn uuids_are_written_with_hyphens() {
+        let bytes = 0x2d1b_0e7e_4c3c_4d3e_9a6e_1234_5678_90ab_u128.to_be_bytes();
+        assert_eq!(uuid_text(&bytes), "2d1b0e7e-4c3c-4d3e-9a6e-1234567890ab");
     }
 }

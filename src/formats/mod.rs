@@ -21,6 +21,7 @@ mod sniff;
 mod text;
 pub mod wechat;
 
+use arrow_schema::DataType;
 use tieout_kernel::calendar::Day;
 
 pub use columnar::Columnar;
@@ -28,7 +29,7 @@ pub use controls::{Control, Measure, Measured, RowTest};
 pub use line::Written;
 pub use raw::{Cut, RawBatch, RawColumn, Span, trim};
 pub use rows::{Grammar, Layout, Shape, plain_name};
-pub use sniff::{Member, Opening, Recognised, closest, header_findings, open_all, recognise};
+pub use sniff::{Member, Opening, Recognised, closest, header_findings, open_all, recognise, type_findings};
 pub use text::{Text, encoding};
 
 use crate::error::Error;
@@ -317,6 +318,15 @@ impl OpenFile {
         match &self.content {
             Content::Columns(columnar) => columnar.is_whole_number(column),
             Content::Text { .. } => false,
+        }
+    }
+
+    /// The type of a column of a typed file from which nothing can be read.
+    #[must_use]
+    pub fn unusable_type(&self, column: &str) -> Option<DataType> {
+        match &self.content {
+            Content::Columns(columnar) => columnar.unusable_type(column),
+            Content::Text { .. } => None,
         }
     }
 

@@ -52,8 +52,6 @@ pub enum RawColumn {
     /// Cells of a text file.
     Spans(Arc<String>, Vec<Span>),
     /// Text of a typed file.
-    Text(StringArray),
-    /// Text of a typed file, as views.
     Views(StringViewArray),
     /// Text of a typed file that lists each value once: the number of each row's value in that list, and the list.
     Coded(UInt32Array, StringArray),
@@ -83,11 +81,9 @@ impl RawColumn {
                 let Span { start, end } = spans[row];
                 text.get(start as usize..end as usize)?
             }
-            Self::Text(array) if !array.is_null(row) => trim(array.value(row)),
             Self::Views(array) if !array.is_null(row) => trim(array.value(row)),
             Self::Coded(numbers, values) if !numbers.is_null(row) => trim(values.value(numbers.value(row) as usize)),
-            Self::Text(_)
-            | Self::Views(_)
+            Self::Views(_)
             | Self::Coded(..)
             | Self::Absent
             | Self::Integers(_)
@@ -103,14 +99,14 @@ impl RawColumn {
     /// Whether cells are text.
     #[must_use]
     pub const fn is_text(&self) -> bool {
-        matches!(self, Self::Spans(..) | Self::Text(_) | Self::Views(_) | Self::Coded(..))
+        matches!(self, Self::Spans(..) | Self::Views(_) | Self::Coded(..))
     }
 
     /// A cell of any column as text, for messages and for identifiers that are whole numbers.
     #[must_use]
     pub fn shown(&self, row: usize) -> Option<String> {
         match self {
-            Self::Spans(..) | Self::Text(_) | Self::Views(_) | Self::Coded(..) => self.text(row).map(str::to_owned),
+            Self::Spans(..) | Self::Views(_) | Self::Coded(..) => self.text(row).map(str::to_owned),
             Self::Integers(array) => (!array.is_null(row)).then(|| array.value(row).to_string()),
             Self::Decimals(array) => (!array.is_null(row)).then(|| array.value_as_string(row)),
             Self::Moments(array, _) => (!array.is_null(row)).then(|| format!("{} µs", array.value(row))),

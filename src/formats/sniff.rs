@@ -10,7 +10,7 @@ use super::text::{Text, Unpacked, decode, unpack};
 use super::{Format, OpenFile, alipay, wechat};
 use crate::error::{Complaint, Error};
 use crate::finding::Finding;
-use crate::normalise::Mapping;
+use crate::normalise::{Mapping, TextRule, Used};
 use crate::store::{Body, Store};
 
 /// What a file turned out to be.
@@ -179,12 +179,8 @@ pub fn header_findings(
     line: u64,
 ) -> Vec<Finding> {
     let has = |column: &str| header.iter().any(|name| name == column);
-    let missing: Vec<String> = mapping
-        .columns()
-        .into_iter()
-        .filter(|(column, needed)| *needed && !has(column))
-        .map(|(column, _)| column)
-        .collect();
+    let missing: Vec<String> =
+        mapping.columns().into_iter().filter(|used| used.needed && !has(&used.name)).map(|used| used.name).collect();
     let new: Vec<&String> = header.iter().filter(|name| !known.iter().any(|(column, _)| column == name)).collect();
     let mut findings = Vec::new();
     for column in missing {
@@ -212,6 +208,24 @@ pub fn header_findings(
         );
     }
     findings
+}
+
+/// Columns of a file that the mapping reads, or that are compared, and whose type holds nothing to read.
+///
+/// Floating-point numbers in a column of amounts are told row by row.
+#[must_use]
+pub fn type_findings(file: &OpenFile, mapping: &Mapping, compared: &[TextRule]) -> Vec<Finding> {
+    let finding = |used: Used| {
+        let data_type = file.unusable_type(&used.name)?;
+        if used.only_money && data_type.is_floating() {
+            return None;
+        }
+        let what = format!("the column `{}` is of type {data_type}, from which nothing can be read exactly", used.name);
+        let hint = "export it as text, a whole number, a decimal, a day or a timestamp";
+        let finding = Finding::new(Code::SchemaDrift, what).of_file(&file.name).hint(hint);
+        Some(if used.needed { finding.blocking() } else { finding.severity(Severity::P3) })
+    };
+    mapping.columns_with(compared).into_iter().filter_map(finding).collect()
 }
 
 /// A header that has a column twice: nobody can tell which of the two is meant.

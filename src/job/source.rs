@@ -634,7 +634,7 @@ impl Resolver<'_> {
             opening.dialect.final_line_end = optional.unwrap_or(true);
         }
         opening.columns =
-            mapping.map(|mapping| mapping.columns().into_iter().map(|(name, _)| name).collect()).unwrap_or_default();
+            mapping.map(|mapping| mapping.columns().into_iter().map(|used| used.name).collect()).unwrap_or_default();
         opening
     }
 }

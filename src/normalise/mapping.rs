@@ -265,9 +265,15 @@ impl Mapping {
         }
     }
 
-    /// Every column that the mapping reads, with whether a record cannot be made without it.
+    /// Every column that the mapping reads, by name.
     #[must_use]
-    pub fn columns(&self) -> Vec<(String, bool)> {
+    pub fn columns(&self) -> Vec<Used> {
+        self.columns_with(&[])
+    }
+
+    /// The same and every column that is compared.
+    #[must_use]
+    pub fn columns_with(&self, compared: &[TextRule]) -> Vec<Used> {
         let mut columns = Columns(BTreeMap::new());
         columns.code(&self.kind);
         self.status.rules().for_each(|rule| columns.code(rule));
@@ -276,8 +282,8 @@ impl Mapping {
             Sign::Signed | Sign::ByKind => {}
             Sign::Indicator { column, .. } => columns.add(column, true),
             Sign::TwoColumns { credit, debit } => {
-                columns.add(credit, true);
-                columns.add(debit, true);
+                columns.use_as(credit, true, true);
+                columns.use_as(debit, true, true);
             }
         }
         self.order_amount.iter().flat_map(ByKind::rules).for_each(|rule| columns.money(rule, true));
@@ -296,15 +302,34 @@ impl Mapping {
             columns.text(rule, false);
         }
         self.extra.iter().for_each(|(_, rule)| columns.text(rule, false));
-        columns.0.into_iter().collect()
+        compared.iter().for_each(|rule| columns.text(rule, true));
+        columns.0.into_values().collect()
     }
 }
 
-struct Columns(BTreeMap<String, bool>);
+/// A column that a mapping reads.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Used {
+    /// Its name.
+    pub name: String,
+    /// Whether a record cannot be made without it.
+    pub needed: bool,
+    /// Whether nothing but amounts is read from it.
+    pub only_money: bool,
+}
+
+struct Columns(BTreeMap<String, Used>);
 
 impl Columns {
     fn add(&mut self, column: &str, needed: bool) {
-        *self.0.entry(column.to_owned()).or_default() |= needed;
+        self.use_as(column, needed, false);
+    }
+
+    fn use_as(&mut self, column: &str, needed: bool, money: bool) {
+        let nothing = || Used { name: column.to_owned(), needed: false, only_money: true };
+        let used = self.0.entry(column.to_owned()).or_insert_with(nothing);
+        used.needed |= needed;
+        used.only_money &= money;
     }
 
     fn code<T>(&mut self, rule: &CodeRule<T>) {
@@ -314,7 +339,7 @@ impl Columns {
     }
 
     fn money(&mut self, rule: &MoneyRule, needed: bool) {
-        rule.parts.iter().for_each(|(column, _)| self.add(column, needed));
+        rule.parts.iter().for_each(|(column, _)| self.use_as(column, needed, true));
     }
 
     fn text(&mut self, rule: &TextRule, needed: bool) {

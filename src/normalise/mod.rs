@@ -22,7 +22,7 @@ use tieout_kernel::money::Minor;
 use tieout_kernel::record::{Direction, Instant, Kind, KindSet, Note, Notes, Status};
 
 pub use amount::{Exact, Notation, Rounding, Unit, decimal_text};
-pub use mapping::{ByKind, CodeRule, KindOf, Mapping, MoneyRule, NegativePayment, Sign, TextRule};
+pub use mapping::{ByKind, CodeRule, KindOf, Mapping, MoneyRule, NegativePayment, Sign, TextRule, Used};
 pub use time::{Ambiguous, Clock, Reading, TimeFormat, day_of_date, iso};
 
 use crate::formats::{Cut as _, OpenFile, RawBatch, RawColumn};
@@ -837,11 +837,13 @@ impl<'b> Columns<'b> {
 
     fn require_account(&mut self) {
         let rule = &self.normaliser.bound.account;
-        if rule.is_none() {
+        // What is the same on every row is a matter of the file, or of the job.
+        if matches!(rule, BoundText::None | BoundText::Always(_)) {
             return;
         }
+        let mut is_there = self.accounts();
         for row in 0..self.len() {
-            if rule.get(self.raw, row).is_none() {
+            if !is_there.get(row, |account| account.is_some()) {
                 self.reject(row, rule.place(), "account", RejectReason::Missing);
             }
         }
