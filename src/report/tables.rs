@@ -243,7 +243,8 @@ impl Tables<'_, '_> {
         let any = |field: fn(&Record<'_>) -> bool| members.iter().find(|record| field(record)).copied();
         let record_date = members.iter().filter_map(|record| record.business_date).min();
         let flags = flag_words(difference);
-        let (en, zh) = explain(difference, &self.reconciled.records, self.history_since);
+        let compared = &self.night.policy.compared.columns;
+        let (en, zh) = explain(difference, &self.reconciled.records, compared, self.history_since);
         let effect = difference.cash_effect();
         let party = any(|record| record.counterparty.is_some()).and_then(|record| record.counterparty).map(masked);
         let (settlement, settlement_reason) = settle::in_words(difference);

@@ -5,9 +5,14 @@ use tieout_kernel::code::Code;
 use tieout_kernel::currency::Currency;
 use tieout_kernel::money::{Minor, Total};
 use tieout_kernel::outcome::Difference;
+use tieout_kernel::policy::ComparedColumn;
 use tieout_kernel::record::Record;
 
+use crate::formats::Cut as _;
 use crate::normalise::decimal_text;
+
+/// Characters of a compared column that are shown.
+const SHOWN_OF_A_COLUMN: usize = 60;
 
 /// Money as people write it: `CNY 100.00`.
 #[must_use]
@@ -26,13 +31,19 @@ fn signed(record: &Record<'_>) -> String {
 /// English and Chinese.
 pub type Told = (String, String);
 
-/// What happened, for people. `since` is the first day that the history knows: what looks back says how far.
+/// What happened, for people. `columns` are the further ones that are compared; `since` is the first day that the history
+/// knows: what looks back says how far.
 #[must_use]
-pub fn explain(difference: &Difference, records: &[Record<'_>], since: Option<Day>) -> Told {
+pub fn explain(
+    difference: &Difference,
+    records: &[Record<'_>],
+    columns: &[ComparedColumn],
+    since: Option<Day>,
+) -> Told {
     let side = |members: &[u32]| members.iter().map(|&at| records[at as usize]).collect::<Vec<_>>();
     let (ledger, statement) = (side(&difference.ledger), side(&difference.statement));
     let related = side(&difference.related);
-    let story = Story { difference, ledger: &ledger, statement: &statement, related: &related };
+    let story = Story { difference, columns, ledger: &ledger, statement: &statement, related: &related };
     let (mut en, mut zh) = story.tell();
     let (flags_en, flags_zh) = story.flags();
     en.push_str(&flags_en);
@@ -47,6 +58,7 @@ pub fn explain(difference: &Difference, records: &[Record<'_>], since: Option<Da
 
 struct Story<'s, 'r> {
     difference: &'s Difference,
+    columns: &'s [ComparedColumn],
     ledger: &'s [Record<'r>],
     statement: &'s [Record<'r>],
     related: &'s [Record<'r>],
@@ -95,6 +107,7 @@ impl Story<'_, '_> {
         told.or_else(|| self.existence(&what, &what_zh))
             .or_else(|| self.amounts(&what, &what_zh))
             .or_else(|| self.statuses(&what, &what_zh))
+            .or_else(|| self.fields(&what, &what_zh))
             .or_else(|| self.places(&what, &what_zh))
             .unwrap_or_else(|| {
                 let side = if self.statement.is_empty() { self.ledger } else { self.statement };
@@ -218,6 +231,34 @@ impl Story<'_, '_> {
         Some(told)
     }
 
+    /// Both sides have it, and a further compared column is not the same.
+    fn fields(&self, what: &str, what_zh: &str) -> Option<Told> {
+        let (en, zh) = self.differing(self.difference.code)?;
+        Some((format!("{what}: {en}."), format!("{what_zh}：{zh}。")))
+    }
+
+    /// The further compared columns that give a code, each with what both sides have in it.
+    fn differing(&self, code: Code) -> Option<Told> {
+        let (ours, theirs) = (self.ledger.first()?.compared, self.statement.first()?.compared);
+        let column = |(at, column): (usize, &ComparedColumn)| {
+            let (ours, theirs) = (*ours.get(at)?, *theirs.get(at)?);
+            let shown = |text: Option<&str>, nothing: &str| match (text, code) {
+                (None, _) => nothing.to_owned(),
+                (Some(party), Code::BeneficiaryMismatch) => masked(party),
+                (Some(text), _) => text.cut(SHOWN_OF_A_COLUMN),
+            };
+            let (name, en, zh) = (&column.name, "nothing", "（空）");
+            (column.code == code && ours != theirs).then(|| {
+                (
+                    format!("{name} is {} in the ledger, {} at the provider", shown(ours, en), shown(theirs, en)),
+                    format!("{name} 平台为 {}，渠道为 {}", shown(ours, zh), shown(theirs, zh)),
+                )
+            })
+        };
+        let (en, zh): (Vec<String>, Vec<String>) = self.columns.iter().enumerate().filter_map(column).unzip();
+        (!en.is_empty()).then(|| (en.join("; "), zh.join("；")))
+    }
+
     /// Both sides have it, with another party, account or day.
     fn places(&self, what: &str, what_zh: &str) -> Option<Told> {
         let both = |of: fn(&Record<'_>) -> String| {
@@ -323,8 +364,11 @@ impl Story<'_, '_> {
         if flags.is_empty() {
             return (String::new(), String::new());
         }
-        let en: Vec<&str> = flags.iter().map(|code| code.label_en()).collect();
-        let zh: Vec<&str> = flags.iter().map(|code| code.label_zh()).collect();
+        let told = |code: &Code| {
+            let labels = || (code.label_en().to_owned(), code.label_zh().to_owned());
+            self.differing(*code).unwrap_or_else(labels)
+        };
+        let (en, zh): (Vec<String>, Vec<String>) = flags.iter().map(told).unzip();
         let (mut en, mut zh) = (format!(" Also: {}", en.join("; ")), format!("另：{}", zh.join("；")));
         // What a second fault comes to, where the first is of another kind.
         let fee = self.difference.fee_delta.filter(|_| self.difference.code.family() != 'E');
