@@ -210,13 +210,13 @@ fn fetch_split(
     let (file_number, part) = &night.splits[split];
     let file = &night.files[*file_number];
     let whole_rows = repeated[usize::from(file.book != Book::Ledger)];
-    let batches = file.open.fetch(part, rows, file.full.wanted(), whole_rows)?;
+    let (batches, lines) = file.open.fetch_with_lines(part, rows, file.full.wanted(), whole_rows, lines_before)?;
     let found: usize = batches.iter().map(|batch| batch.rows.len()).sum();
     if found != rows.len() {
         let what = format!("{}: {} of {} rows that differ could be read again", file.open.name, found, rows.len());
         return Err(Broken(what).into());
     }
-    let mut lines = file.open.lines(part, rows, lines_before)?.into_iter();
+    let mut lines = lines.into_iter();
     let mut chunk = Chunk { file: *file_number, ..Chunk::default() };
     for batch in &batches {
         let columns = file.full.columns(batch);

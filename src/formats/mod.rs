@@ -268,6 +268,24 @@ impl OpenFile {
         Ok(batches)
     }
 
+    /// The same and the line or row number of each row, as [`OpenFile::lines`] gives it: a text is read once for both.
+    pub fn fetch_with_lines(
+        &self,
+        split: &Split,
+        rows: &[u32],
+        wanted: &[String],
+        contents: bool,
+        before: u64,
+    ) -> Result<(Vec<RawBatch>, Vec<u64>), Error> {
+        let (Content::Text { text, layout }, Split::Bytes { start, end }) = (&self.content, split) else {
+            return Ok((self.fetch(split, rows, wanted, contents)?, self.lines(split, rows, before)?));
+        };
+        let bytes = text.body.read(*start, end - start).map_err(|e| text::broken(&text.name, &e))?;
+        let lines = lines_of(&bytes, rows, self.preamble_lines + before + 1);
+        let batch = rows::read(layout, Vec::from(bytes), &layout.places(wanted), contents, Some(rows));
+        Ok((vec![batch], lines))
+    }
+
     /// The line or row number of each of some rows of a split, given in ascending order.
     ///
     /// `before` is the number of line ends in the splits before this one; typed files ignore it.
@@ -275,15 +293,7 @@ impl OpenFile {
         match (&self.content, split) {
             (Content::Text { text, .. }, Split::Bytes { start, end }) => {
                 let bytes = text.body.read(*start, end - start).map_err(|e| text::broken(&text.name, &e))?;
-                let mut line = self.preamble_lines + before + 1;
-                let mut at = 0;
-                let line_of = |&row: &u32| {
-                    let row = (row as usize).min(bytes.len());
-                    line += memchr::memchr_iter(b'\n', &bytes[at.min(row)..row]).count() as u64;
-                    at = row;
-                    line
-                };
-                Ok(rows.iter().map(line_of).collect())
+                Ok(lines_of(&bytes, rows, self.preamble_lines + before + 1))
             }
             (_, Split::RowGroup { before, .. }) => Ok(rows.iter().map(|&row| before + u64::from(row) + 1).collect()),
             (Content::Columns(_), Split::Bytes { .. }) => Ok(vec![0; rows.len()]),
@@ -335,6 +345,18 @@ impl OpenFile {
     }
 }
 
+/// The line of each of some rows that begin at ascending bytes, where the first line has a number.
+fn lines_of(bytes: &[u8], rows: &[u32], first: u64) -> Vec<u64> {
+    let (mut line, mut at) = (first, 0);
+    let line_of = |&row: &u32| {
+        let row = (row as usize).min(bytes.len());
+        line += memchr::memchr_iter(b'\n', &bytes[at.min(row)..row]).count() as u64;
+        at = row;
+        line
+    };
+    rows.iter().map(line_of).collect()
+}
+
 fn text_rows(
     text: &Text,
     layout: &Layout,
@@ -344,7 +366,5 @@ fn text_rows(
     only: Option<&[u32]>,
 ) -> Result<RawBatch, Error> {
     let bytes = text.body.read(start, end - start).map_err(|e| text::broken(&text.name, &e))?;
-    let places: Vec<Option<usize>> =
-        wanted.iter().map(|name| layout.header.iter().position(|column| column == name)).collect();
-    Ok(rows::read(layout, Vec::from(bytes), &places, contents, only))
+    Ok(rows::read(layout, Vec::from(bytes), &layout.places(wanted), contents, only))
 }

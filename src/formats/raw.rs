@@ -124,11 +124,13 @@ impl RawColumn {
 #[must_use]
 pub fn trim(text: &str) -> &str {
     let is_padding = |c: char| matches!(c, ' ' | '\t' | '\u{a0}' | '\u{feff}' | '\r' | '\u{3000}');
-    // The common case is a cell without padding at either end, decided on two bytes.
-    match (text.as_bytes().first(), text.as_bytes().last()) {
-        (Some(0x21..=0x7e), Some(0x21..=0x7e)) => text,
-        _ => text.trim_matches(is_padding),
-    }
+    if is_tight(text) { text } else { text.trim_matches(is_padding) }
+}
+
+/// Whether a text has no padding at either end, as most cells: decided on two bytes.
+#[inline]
+pub(super) fn is_tight(text: &str) -> bool {
+    matches!((text.as_bytes().first(), text.as_bytes().last()), (Some(0x21..=0x7e), Some(0x21..=0x7e)))
 }
 
 /// Some rows of one split.
