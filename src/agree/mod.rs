@@ -295,10 +295,11 @@ pub fn settle_agreement(night: &Night<'_>, scan: &mut Scan, earlier: Earlier<'_>
     let asked = asked(night, scan, earlier);
     let parts = std::mem::take(&mut scan.parts);
     let agreements = asked.into_par_iter().enumerate().map(|(part, asked)| {
-        let [ledger, statement] = parts.take(part)?;
+        let [ledger, statement] = parts.of(part)?;
         Ok(agree(&ledger, &statement, &asked))
     });
     let agreements: Vec<_> = agreements.collect::<Result<_, Error>>()?;
+    drop(parts);
     let keyless = std::mem::take(&mut scan.keyless);
     // Records without a number, and what a night leaves to the next, are known by all that they say.
     let repeated = [!keyless.is_empty() || night.wanted.pairs; 2];

@@ -1,18 +1,19 @@
 //! Fingerprints by partition: in memory as long as there is room, then on a local disk.
 //!
 //! ```text
-//!  scan ─ a split's fingerprints, by partition ─▶ put ─┬─▶ held in memory
-//!                                                      └─▶ one file without a name: pieces of 28 bytes a record
-//!  agree ─ one partition of both sides ◀─ take ────────┘
+//!  scan ─ sheaves of a split, each in order of partitions ─▶ put ─┬─▶ held in memory
+//!                                                                 └─▶ one file without a name, 28 bytes a record
+//!  agree ─ one partition of both sides, from every sheaf ◀─ of ───┘
 //! ```
 //!
 //! What is on disk is read back one partition at a time, so that memory is bounded by the limit and the
 //! threads, whatever the number of records. The file has no name: it is gone with the process, however that
 //! ends. The result does not depend on what was spilled.
 
+use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use tieout_kernel::fingerprint::Fingerprint;
 
@@ -61,28 +62,70 @@ impl Waiting {
     }
 }
 
-/// Some fingerprints of one split and one partition.
-#[derive(Debug)]
-struct Piece {
-    split: usize,
-    count: usize,
-    kept: Kept,
+/// Some fingerprints of one split in order of their partitions: one piece of memory, however many partitions there are.
+#[derive(Debug, Default)]
+pub struct Sheaf {
+    prints: Vec<Waiting>,
+    /// Where each partition ends.
+    ends: Vec<u32>,
 }
 
-#[derive(Debug)]
-enum Kept {
-    Held(Vec<Waiting>),
-    /// On disk, from this byte on.
-    Spilled(u64),
+impl Sheaf {
+    /// Puts fingerprints in order of so many partitions, a power of two.
+    #[must_use]
+    pub fn of(prints: &[Waiting], parts: usize) -> Self {
+        let Some(&any) = prints.first() else { return Self { prints: Vec::new(), ends: vec![0; parts] } };
+        let mut ends = vec![0_u32; parts];
+        prints.iter().for_each(|print| ends[part_of(print.key, parts)] += 1);
+        let mut end = 0;
+        for count in &mut ends {
+            // Where it begins, until it is filled.
+            (*count, end) = (end, end + *count);
+        }
+        let mut in_order = vec![any; prints.len()];
+        for print in prints {
+            let at = &mut ends[part_of(print.key, parts)];
+            in_order[*at as usize] = *print;
+            *at += 1;
+        }
+        Self { prints: in_order, ends }
+    }
+
+    fn of_part(&self, part: usize) -> &[Waiting] {
+        &self.prints[range(&self.ends, part)]
+    }
 }
 
-/// The pieces of one partition: ledger, statement.
-type Part = [Vec<Piece>; 2];
+/// Where a partition is among fingerprints in order.
+fn range(ends: &[u32], part: usize) -> Range<usize> {
+    let from = part.checked_sub(1).map_or(0, |before| ends[before]);
+    from as usize..ends[part] as usize
+}
+
+/// Fingerprints of one split.
+#[derive(Debug)]
+enum Piece {
+    Held(usize, Sheaf),
+    /// On disk, from this byte on, and where each partition ends.
+    Spilled(usize, u64, Vec<u32>),
+}
+
+impl Piece {
+    /// How many fingerprints of a partition it has.
+    fn count(&self, part: usize) -> usize {
+        match self {
+            Self::Held(_, Sheaf { ends, .. }) | Self::Spilled(_, _, ends) => range(ends, part).len(),
+        }
+    }
+}
 
 /// All partitions.
 #[derive(Debug)]
 pub struct Parts {
-    list: Vec<Mutex<Part>>,
+    count: usize,
+    /// Ledger, statement.
+    pieces: [RwLock<Vec<Piece>>; 2],
+    records: AtomicUsize,
     /// Bytes that are held.
     held: AtomicU64,
     room: u64,
@@ -108,7 +151,9 @@ impl Parts {
     #[must_use]
     pub fn new(count: usize, memory: &Memory) -> Self {
         Self {
-            list: (0..count).map(|_| Mutex::default()).collect(),
+            count,
+            pieces: Default::default(),
+            records: AtomicUsize::new(0),
             held: AtomicU64::new(0),
             room: memory.fingerprints,
             spill: Spill::new(memory),
@@ -117,79 +162,85 @@ impl Parts {
 
     /// How many partitions there are.
     #[must_use]
-    pub fn count(&self) -> usize {
-        self.list.len()
+    pub const fn count(&self) -> usize {
+        self.count
     }
 
     /// The partition of a key.
     #[inline]
     #[must_use]
     pub fn of_key(&self, key: u128) -> usize {
-        part_of(key, self.list.len())
+        part_of(key, self.count)
     }
 
     /// How many records there are.
     #[must_use]
     pub fn records(&self) -> usize {
-        let pieces = |part: &Mutex<Part>| -> usize { locked(part).iter().flatten().map(|piece| piece.count).sum() };
-        self.list.iter().map(pieces).sum()
+        self.records.load(Ordering::Relaxed)
     }
 
-    /// Takes a split's fingerprints, one list for each partition; `side` is 0 for the ledger.
-    pub fn put(&self, side: usize, split: usize, prints: Vec<Vec<Waiting>>) -> Result<(), Error> {
-        let count: usize = prints.iter().map(Vec::len).sum();
+    /// Takes sheaves of a split; `side` is 0 for the ledger.
+    pub fn put(&self, side: usize, split: usize, sheaves: Vec<Sheaf>) -> Result<(), Error> {
+        let count: usize = sheaves.iter().map(|sheaf| sheaf.prints.len()).sum();
         let bytes = (count * BYTES) as u64;
-        let some = |(_, prints): &(_, Vec<Waiting>)| !prints.is_empty();
-        if self.held.fetch_add(bytes, Ordering::Relaxed) + bytes <= self.room {
-            for (part, prints) in self.list.iter().zip(prints).filter(some) {
-                locked(part)[side].push(Piece { split, count: prints.len(), kept: Kept::Held(prints) });
+        self.records.fetch_add(count, Ordering::Relaxed);
+        let pieces = if self.held.fetch_add(bytes, Ordering::Relaxed) + bytes <= self.room {
+            sheaves.into_iter().map(|sheaf| Piece::Held(split, sheaf)).collect()
+        } else {
+            self.held.fetch_sub(bytes, Ordering::Relaxed);
+            // One piece, so that a partition is read from few places.
+            let mut encoded = Vec::with_capacity(count * BYTES);
+            let mut ends = Vec::with_capacity(self.count);
+            for part in 0..self.count {
+                sheaves.iter().flat_map(|sheaf| sheaf.of_part(part)).for_each(|print| print.put(&mut encoded));
+                ends.push(narrow(encoded.len() / BYTES));
             }
-            return Ok(());
-        }
-        self.held.fetch_sub(bytes, Ordering::Relaxed);
-        let mut encoded = Vec::with_capacity(count * BYTES);
-        prints.iter().flatten().for_each(|print| print.put(&mut encoded));
-        let mut at = self.spill.put(&encoded)?;
-        for (part, prints) in self.list.iter().zip(prints).filter(some) {
-            locked(part)[side].push(Piece { split, count: prints.len(), kept: Kept::Spilled(at) });
-            at += (prints.len() * BYTES) as u64;
-        }
+            vec![Piece::Spilled(split, self.spill.put(&encoded)?, ends)]
+        };
+        self.pieces[side].write().unwrap_or_else(PoisonError::into_inner).extend(pieces);
         Ok(())
     }
 
-    /// The fingerprints of a partition, in no particular order; they are gone from here.
-    pub fn take(&self, part: usize) -> Result<[Vec<Fingerprint>; 2], Error> {
-        let [ledger, statement] = std::mem::take(&mut *locked(&self.list[part]));
-        Ok([self.joined(ledger)?, self.joined(statement)?])
+    /// The fingerprints of a partition, in no particular order: ledger, statement.
+    pub fn of(&self, part: usize) -> Result<[Vec<Fingerprint>; 2], Error> {
+        Ok([self.joined(0, part)?, self.joined(1, part)?])
     }
 
     /// Shows every key of a partition.
     pub fn each_key(&self, part: usize, each: impl Fn(u128)) -> Result<(), Error> {
-        locked(&self.list[part]).iter().flatten().try_for_each(|piece| self.read(piece, |print| each(print.key)))
+        let show = |_, prints: &[Waiting]| prints.iter().for_each(|print| each(print.key));
+        [0, 1].into_iter().try_for_each(|side| self.read(side, part, show))
     }
 
-    fn joined(&self, pieces: Vec<Piece>) -> Result<Vec<Fingerprint>, Error> {
-        let mut all = Vec::with_capacity(pieces.iter().map(|piece| piece.count).sum());
-        for piece in pieces {
-            self.read(&piece, |print| all.push(print.of_split(piece.split)))?;
-        }
+    fn joined(&self, side: usize, part: usize) -> Result<Vec<Fingerprint>, Error> {
+        let mut all = Vec::with_capacity(self.pieces(side).iter().map(|piece| piece.count(part)).sum());
+        self.read(side, part, |split, prints| all.extend(prints.iter().map(|print| print.of_split(split))))?;
         Ok(all)
     }
 
-    fn read(&self, piece: &Piece, mut each: impl FnMut(Waiting)) -> Result<(), Error> {
-        match &piece.kept {
-            Kept::Held(prints) => prints.iter().for_each(|print| each(*print)),
-            Kept::Spilled(at) => {
-                let bytes = self.spill.get(*at, piece.count * BYTES)?;
-                bytes.as_chunks().0.iter().for_each(|one| each(Waiting::of_bytes(one)));
+    fn pieces(&self, side: usize) -> RwLockReadGuard<'_, Vec<Piece>> {
+        self.pieces[side].read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads a partition of one side piece by piece, each with its split.
+    fn read(&self, side: usize, part: usize, mut each: impl FnMut(usize, &[Waiting])) -> Result<(), Error> {
+        for piece in self.pieces(side).iter() {
+            match piece {
+                Piece::Held(split, sheaf) => each(*split, sheaf.of_part(part)),
+                Piece::Spilled(split, at, ends) => {
+                    let range = range(ends, part);
+                    let bytes = self.spill.get(at + (range.start * BYTES) as u64, range.len() * BYTES)?;
+                    let prints: Vec<Waiting> = bytes.as_chunks().0.iter().map(Waiting::of_bytes).collect();
+                    each(*split, &prints);
+                }
             }
         }
         Ok(())
     }
 }
 
-fn locked(part: &Mutex<Part>) -> std::sync::MutexGuard<'_, Part> {
-    part.lock().unwrap_or_else(PoisonError::into_inner)
+fn narrow(count: usize) -> u32 {
+    u32::try_from(count).expect("a split has fewer than 2³² records")
 }
 
 #[cfg(test)]
@@ -205,14 +256,16 @@ mod tests {
         let parts = Parts::new(2, &memory);
         for split in 0..5 {
             let prints: Vec<Waiting> = (0..20).map(|row| print(u128::from(row) << 70 | u128::from(row), row)).collect();
-            let (even, odd) = prints.into_iter().partition(|print| parts.of_key(print.key) == 0);
-            parts.put(split % 2, split, vec![even, odd]).unwrap();
+            // A sheaf for each 16, and one of none.
+            let sheaves = prints.chunks(16).chain([&[][..]]).map(|prints| Sheaf::of(prints, 2)).collect();
+            parts.put(split % 2, split, sheaves).unwrap();
         }
-        let keys = Mutex::new(Vec::new());
+        let keys = std::sync::Mutex::new(Vec::new());
         (0..2).for_each(|part| parts.each_key(part, |key| keys.lock().unwrap().push(key)).unwrap());
         assert_eq!(parts.records(), 100);
-        let taken = (0..2).map(|part| parts.take(part).unwrap()).collect();
-        assert_eq!(parts.records(), 0);
+        let taken: Vec<_> = (0..2).map(|part| parts.of(part).unwrap()).collect();
+        let of_part = |part: usize| taken[part].iter().flatten().all(|print| parts.of_key(print.key) == part);
+        assert!(of_part(0) && of_part(1));
         (taken, parts.spill.bytes(), keys.into_inner().unwrap())
     }
 
@@ -232,7 +285,7 @@ mod tests {
     #[test]
     fn a_folder_that_is_not_there_is_named() {
         let memory = Memory::of(0, "/nowhere/at/all".into());
-        let refused = Parts::new(1, &memory).put(0, 0, vec![vec![print(1, 1)]]).unwrap_err();
+        let refused = Parts::new(1, &memory).put(0, 0, vec![Sheaf::of(&[print(1, 1)], 1)]).unwrap_err();
         let text = refused.to_string();
         assert!(text.contains("/nowhere/at/all") && text.contains("--spill-dir"), "{text}");
     }

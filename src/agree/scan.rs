@@ -13,7 +13,7 @@ use tieout_kernel::record::{Direction, Instant, Kind};
 use super::Night;
 use super::parts::Parts;
 use super::rows::{Rows, Shelf};
-use super::split::SplitScan;
+use super::split::{Gave, SplitScan};
 use super::totals::Totals;
 use crate::error::Error;
 use crate::formats::{Measured, Split};
@@ -151,7 +151,7 @@ pub fn scan(night: &Night<'_>, progress: &Progress) -> Result<Scan, Error> {
         usize::try_from((rows / 2 / PARTITION_ROWS).next_power_of_two().clamp(PARTITIONS_MIN, 1024)).unwrap_or(1);
     let parts = Parts::new(count, &night.memory);
     let shelf = Shelf::new(&night.memory);
-    let results: Vec<SplitScan> = night
+    let results: Vec<Gave> = night
         .splits
         .par_iter()
         .enumerate()
@@ -191,7 +191,7 @@ pub(super) fn likely_rows(split: &Split) -> u64 {
 }
 
 impl Scan {
-    fn take(&mut self, file: usize, split: SplitScan) {
+    fn take(&mut self, file: usize, split: Gave) {
         let into = &mut self.files[file];
         into.totals.add(&split.file.totals);
         for (state, totals) in &split.file.aside {

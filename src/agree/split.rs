@@ -25,7 +25,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::aside::aside;
 use super::common::{Accounts, Sorts, tag_of};
-use super::parts::{Parts, Waiting};
+use super::parts::{Parts, Sheaf, Waiting};
 use super::rows::{Placed, Shelf, SplitRows};
 use super::scan::{REJECTS_MAX, Return, ScanFile, likely_rows};
 use super::totals::{Tag, Total};
@@ -39,11 +39,14 @@ use crate::reject::Reject;
 
 /// Records that are looked at together: few enough for a cache.
 const CHUNK: usize = 1 << 13;
+/// Fingerprints that are put in order of partitions at a time.
+const SHEAF: usize = 1 << 15;
 /// Fingerprints of a split that are handed over before it ends.
 const HANDED_OVER: usize = 1 << 20;
 
-/// What one split gave, and what it takes to read it.
-pub(super) struct SplitScan {
+/// What one split gave.
+#[derive(Default)]
+pub(super) struct Gave {
     pub(super) file: ScanFile,
     pub(super) keyless: Vec<u64>,
     pub(super) returns: Vec<Return>,
@@ -52,17 +55,16 @@ pub(super) struct SplitScan {
     pub(super) sightings: Vec<Sighting>,
     pub(super) placed: Placed,
     pub(super) line_ends: u64,
+}
+
+/// What it takes to read a split.
+pub(super) struct SplitScan {
+    gave: Gave,
     rows: SplitRows,
-    /// The fingerprints of a chunk.
+    /// The latest fingerprints.
     latest: Vec<Waiting>,
-    /// The same by partition.
-    in_order: Vec<Waiting>,
-    /// Where each partition ends in it.
-    ends: Vec<usize>,
-    /// Those of the chunks before it, by partition.
-    prints: Vec<Vec<Waiting>>,
-    /// How many they are.
-    waiting: usize,
+    /// Those before them, in order of partitions.
+    sheaves: Vec<Sheaf>,
     sorts: Sorts,
     accounts: Accounts,
     tags: Vec<(Tag, Total)>,
@@ -98,7 +100,7 @@ impl SplitScan {
         split: &Split,
         (parts, shelf): (&Parts, &Shelf),
         progress: &Progress,
-    ) -> Result<Self, Error> {
+    ) -> Result<Gave, Error> {
         let mut names = file.compared.wanted().to_vec();
         for column in file.open.controls.iter().flat_map(crate::formats::Control::columns) {
             if !names.iter().any(|name| name == column) {
@@ -106,20 +108,13 @@ impl SplitScan {
             }
         }
         let mut scan = Self {
-            file: ScanFile { measured: Measured::of(&file.open.controls), ..ScanFile::default() },
-            keyless: Vec::new(),
-            returns: Vec::new(),
-            event_orders: Vec::new(),
-            refund_orders: [Vec::new(), Vec::new()],
-            sightings: Vec::new(),
+            gave: Gave {
+                file: ScanFile { measured: Measured::of(&file.open.controls), ..ScanFile::default() },
+                ..Gave::default()
+            },
             rows: SplitRows::default(),
-            placed: Placed::default(),
-            line_ends: 0,
-            latest: Vec::with_capacity(CHUNK),
-            in_order: Vec::new(),
-            ends: vec![0; parts.count()],
-            prints: room_for_prints(split, parts.count()),
-            waiting: 0,
+            latest: Vec::with_capacity(SHEAF + CHUNK),
+            sheaves: Vec::new(),
             sorts: Sorts::default(),
             accounts: Accounts::default(),
             tags: Vec::new(),
@@ -132,52 +127,57 @@ impl SplitScan {
         }
         let mut taken = Taken::default();
         file.open.read(split, &names, false, &mut |batch| {
-            scan.file.measured.add(&file.open.controls, &names, &batch);
-            scan.batch(night, file, number, &batch, &mut taken);
-            if scan.waiting > HANDED_OVER {
+            scan.gave.file.measured.add(&file.open.controls, &names, &batch);
+            scan.batch(night, file, number, &batch, parts.count(), &mut taken);
+            if scan.sheaves.len() > HANDED_OVER / SHEAF {
                 scan.hand_over(file.book, number, parts)?;
             }
             progress.did(batch.rows.len() as u64, 0);
             Ok(())
         })?;
         progress.did(0, file.open.bytes_of(split, &names));
-        scan.finish(file.book, number, parts, shelf)?;
-        Ok(scan)
+        scan.finish(file.book, number, parts, shelf)
     }
 
     /// Hands over the fingerprints so far.
     fn hand_over(&mut self, book: Book, number: usize, parts: &Parts) -> Result<(), Error> {
-        let empty = vec![Vec::new(); parts.count()];
-        let prints = std::mem::replace(&mut self.prints, empty);
-        self.waiting = 0;
-        parts.put(usize::from(book != Book::Ledger), number, prints)
+        parts.put(usize::from(book != Book::Ledger), number, std::mem::take(&mut self.sheaves))
     }
 
-    fn finish(&mut self, book: Book, number: usize, parts: &Parts, shelf: &Shelf) -> Result<(), Error> {
+    fn finish(mut self, book: Book, number: usize, parts: &Parts, shelf: &Shelf) -> Result<Gave, Error> {
+        self.bind(parts.count());
         self.hand_over(book, number, parts)?;
         self.end_day_run();
         let tags = std::mem::take(&mut self.tags);
         for (tag, total) in &tags {
             if total.rows > 0 {
-                self.file.totals.0.entry(tag.clone()).or_default().add(total);
+                self.gave.file.totals.0.entry(tag.clone()).or_default().add(total);
             }
         }
         if !self.rows.rows.is_empty() {
             self.rows.kinds = tags.into_iter().map(|(tag, _)| tag).collect();
         }
-        self.placed = shelf.put(std::mem::take(&mut self.rows))?;
-        Ok(())
+        self.gave.placed = shelf.put(self.rows)?;
+        Ok(self.gave)
     }
 
-    fn batch(&mut self, night: &Night<'_>, file: &NightFile, number: usize, raw: &RawBatch, taken: &mut Taken) {
-        self.line_ends += raw.line_ends;
+    fn batch(
+        &mut self,
+        night: &Night<'_>,
+        file: &NightFile,
+        number: usize,
+        raw: &RawBatch,
+        parts: usize,
+        taken: &mut Taken,
+    ) {
+        self.gave.line_ends += raw.line_ends;
         self.reject(number, raw.faults.iter().cloned());
         let columns = file.compared.columns(raw);
         for (code, count) in &columns.unmapped {
-            *self.file.unmapped.entry(code.clone()).or_default() += count;
+            *self.gave.file.unmapped.entry(code.clone()).or_default() += count;
         }
         for row in (0..columns.len()).filter(|&row| columns.rejected[row]) {
-            self.file.rejected_amount += columns.principal[row];
+            self.gave.file.rejected_amount += columns.principal[row];
         }
         self.reject(number, columns.rejects.iter().cloned());
         let mut accounts = columns.accounts();
@@ -195,17 +195,19 @@ impl SplitScan {
                 self.look_across(night, file.book, &columns, taken, place);
             }
             let keyless = taken.records().filter(|(_, key, ..)| *key == NO_KEY);
-            self.keyless.extend(keyless.map(|(row, ..)| place(row)));
+            self.gave.keyless.extend(keyless.map(|(row, ..)| place(row)));
             self.print(night, file, &columns, &raw.rows, &mut compared, taken);
-            self.scatter();
+            if self.latest.len() >= SHEAF {
+                self.bind(parts);
+            }
         }
     }
 
     fn reject(&mut self, split: usize, rejects: impl Iterator<Item = Reject>) {
         for reject in rejects {
-            self.file.rejected += 1;
-            if self.file.rejects.len() < REJECTS_MAX {
-                self.file.rejects.push((split, reject));
+            self.gave.file.rejected += 1;
+            if self.gave.file.rejects.len() < REJECTS_MAX {
+                self.gave.file.rejects.push((split, reject));
             }
         }
     }
@@ -233,11 +235,11 @@ impl SplitScan {
             let fee = columns.fee.get(row).copied().flatten();
             let net = columns.net.get(row).copied().flatten();
             if prints_balances {
-                self.file.balance.follow(columns, row, sort.direction, amount, fee);
+                self.gave.file.balance.follow(columns, row, sort.direction, amount, fee);
             }
             let takes_part = sort.takes_part && account.in_scope && all_of_file;
             if !takes_part && let Some(state) = aside(file, columns, row, &account.name) {
-                let totals = self.file.aside.entry(state).or_default();
+                let totals = self.gave.file.aside.entry(state).or_default();
                 let total = totals.0.entry(sort.tag_with(&account.name)).or_default();
                 total.count(sort.direction, principal, amount, fee, net);
                 continue;
@@ -332,32 +334,12 @@ impl SplitScan {
         }
     }
 
-    /// Puts the fingerprints of a chunk into their partitions. Each partition's last place is in no cache: so they are
-    /// put in order first, within a cache, and go there together.
-    fn scatter(&mut self) {
-        let Some(&any) = self.latest.first() else { return };
-        let mask = self.prints.len() - 1;
-        let part_of = |print: &Waiting| print.key as usize & mask;
-        self.ends.fill(0);
-        self.latest.iter().for_each(|print| self.ends[part_of(print)] += 1);
-        let mut end = 0;
-        for count in &mut self.ends {
-            // Where it begins, until it is filled.
-            (*count, end) = (end, end + *count);
+    /// Binds the fingerprints so far to a sheaf.
+    fn bind(&mut self, parts: usize) {
+        if !self.latest.is_empty() {
+            self.sheaves.push(Sheaf::of(&self.latest, parts));
+            self.latest.clear();
         }
-        self.in_order.resize(self.latest.len(), any);
-        for print in &self.latest {
-            let at = &mut self.ends[part_of(print)];
-            self.in_order[*at] = *print;
-            *at += 1;
-        }
-        let mut from = 0;
-        for (part, &end) in self.prints.iter_mut().zip(&self.ends) {
-            part.extend_from_slice(&self.in_order[from..end]);
-            from = end;
-        }
-        self.waiting += self.latest.len();
-        self.latest.clear();
     }
 
     /// The number of a tag on a day. Rows of a day come in runs.
@@ -383,14 +365,15 @@ impl SplitScan {
             self.day_run.0 = day;
         }
         self.day_run.1 += 1;
-        self.file.latest = Some(self.file.latest.map_or(instant, |latest| latest.max(instant)));
+        self.gave.file.latest = Some(self.gave.file.latest.map_or(instant, |latest| latest.max(instant)));
     }
 
     fn end_day_run(&mut self) {
         let (day, count) = (self.day_run.0, std::mem::take(&mut self.day_run.1));
         if count > 0 {
-            *self.file.rows_by_day.entry(day).or_default() += count;
-            self.file.days = Some(self.file.days.map_or((day, day), |(first, last)| (first.min(day), last.max(day))));
+            *self.gave.file.rows_by_day.entry(day).or_default() += count;
+            self.gave.file.days =
+                Some(self.gave.file.days.map_or((day, day), |(first, last)| (first.min(day), last.max(day))));
         }
     }
 
@@ -418,18 +401,18 @@ impl SplitScan {
             let order = columns.order_no(row).map(|order| hasher.hash(KindClass::Payment, &order));
             let event = key.unwrap_or_else(|| u128::from(place));
             if goes_back(kind) {
-                self.event_orders.extend(order);
+                self.gave.event_orders.extend(order);
             }
             if kind == Kind::Refund
                 && !matches!(status, Status::Failed | Status::Closed)
                 && let Some(order) = order
             {
-                self.refund_orders[usize::from(book != Book::Ledger)].push((order, event));
+                self.gave.refund_orders[usize::from(book != Book::Ledger)].push((order, event));
             }
             if let (Kind::Refund | Kind::Chargeback, Some(order)) = (kind, order)
                 && moved
             {
-                self.returns.push(Return { order, event, place, kind, currency, amount });
+                self.gave.returns.push(Return { order, event, place, kind, currency, amount });
             }
             if may_look_alike
                 && let (Some(party), Some(order)) = (columns.counterparty(row), key.or(order))
@@ -441,7 +424,7 @@ impl SplitScan {
                 let tie = columns.provider_txn_id(row).or_else(|| columns.order_no(row));
                 let tie = tie.map_or(0, |text| xxh3_64(text.as_bytes()));
                 let likeness = KeyHasher::new(night.seed, "likeness").hash(KindClass::Payment, &text);
-                self.sightings.push(Sighting { likeness, at, tie, order, place, amount });
+                self.gave.sightings.push(Sighting { likeness, at, tie, order, place, amount });
             }
         }
     }
@@ -461,13 +444,6 @@ impl Taken {
         let records = self.rows.iter().zip(&self.keys).zip(self.sorts.iter().zip(&self.accounts));
         records.map(|((&row, &key), (&sort, &account))| (row, key, sort, account))
     }
-}
-
-/// Fingerprints of a split by partition, with room for as many as are likely to come.
-fn room_for_prints(split: &Split, parts: usize) -> Vec<Vec<Waiting>> {
-    let each = usize::try_from(likely_rows(split)).unwrap_or(0).min(HANDED_OVER) / parts;
-    let room = if parts == 1 { each } else { each + each / 8 + 8 };
-    (0..parts).map(|_| Vec::with_capacity(room)).collect()
 }
 
 /// What a statement's fee is apart from its schedule: both sides hash this where there is one, and the fee itself where
