@@ -160,6 +160,7 @@ pub fn fetch(
     }
     let chunks = by_split
         .par_iter()
+        .with_max_len(1)
         .map(|(split, rows)| {
             let chunk = fetch_split(night, lines_before[*split], *split, rows, repeated)?;
             progress.did(rows.len() as u64, 0);

@@ -154,6 +154,7 @@ pub fn scan(night: &Night<'_>, progress: &Progress) -> Result<Scan, Error> {
     let results: Vec<Gave> = night
         .splits
         .par_iter()
+        .with_max_len(1)
         .enumerate()
         .map(|(number, (file, split))| {
             SplitScan::run(night, &night.files[*file], number, split, (&parts, &shelf), progress)
