@@ -93,19 +93,21 @@ impl Text {
     /// Cuts `start..end` into ranges of about `size` bytes that end where a row ends. `quoting` is the quote inside
     /// which a line end does not end a row, and the mark between cells.
     pub fn split(&self, start: u64, end: u64, size: u64, quoting: Option<(u8, u8)>) -> io::Result<Vec<(u64, u64)>> {
+        let quotes = Quotes::of(self, (start, end), size, quoting)?;
         let mut splits = Vec::new();
         let mut at = start;
         // No quote is open at a split's start.
         while at < end {
             let aim = at.saturating_add(size).min(end);
-            let cut = if aim == end { end } else { self.row_end(at, aim, end, quoting)? };
+            let from = if quotes.any_within(at, aim) { at } else { aim - 1 };
+            let cut = if aim == end { end } else { self.row_end(from, aim, end, quoting)? };
             splits.push((at, cut));
             at = cut;
         }
         Ok(splits)
     }
 
-    /// The first row end at or after `aim`, given that a row begins at `from`.
+    /// The first row end at or after `aim`, given that no quote is open at `from`, and that there a row begins or none.
     fn row_end(&self, from: u64, aim: u64, end: u64, quoting: Option<(u8, u8)>) -> io::Result<u64> {
         let mut ahead = 1 << 16;
         loop {
@@ -121,6 +123,44 @@ impl Text {
             }
             ahead *= 8;
         }
+    }
+}
+
+/// Which parts of a text have a quote anywhere: of the others nothing needs to be looked at to find where a row ends.
+struct Quotes {
+    start: u64,
+    size: u64,
+    parts: Vec<bool>,
+}
+
+/// How much of a text is looked at for a quote at a time: where there are any, most rows have one.
+const PEEK: u64 = 256 << 10;
+
+impl Quotes {
+    /// Looks for quotes in parts of `size`, side by side.
+    fn of(text: &Text, (start, end): (u64, u64), size: u64, quoting: Option<(u8, u8)>) -> io::Result<Self> {
+        let Some((quote, _)) = quoting else { return Ok(Self { start, size, parts: Vec::new() }) };
+        let has_quote = |part: u64| -> io::Result<bool> {
+            let mut at = start + part * size;
+            let until = at.saturating_add(size).min(end);
+            while at < until {
+                let bytes = text.body.read(at, PEEK.min(until - at))?;
+                if bytes.is_empty() || memchr(quote, &bytes).is_some() {
+                    return Ok(!bytes.is_empty());
+                }
+                at += bytes.len() as u64;
+            }
+            Ok(false)
+        };
+        let count = usize::try_from(end.saturating_sub(start).div_ceil(size)).map_err(io::Error::other)?;
+        let parts = (0..count).into_par_iter().with_max_len(1).map(|part| has_quote(part as u64));
+        Ok(Self { start, size, parts: parts.collect::<io::Result<_>>()? })
+    }
+
+    /// Whether there may be one between two places.
+    fn any_within(&self, from: u64, until: u64) -> bool {
+        let part = |at: u64| usize::try_from((at - self.start) / self.size).unwrap_or(usize::MAX);
+        self.parts.iter().skip(part(from)).take(part(until - 1) + 1 - part(from)).any(|part| *part)
     }
 }
 
@@ -381,6 +421,38 @@ pub fn broken(name: &str, why: &dyn std::fmt::Display) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Wherever the only quotes of a text are, its rows end at the same places as if all of it were looked at.
+    #[test]
+    fn splits_end_where_rows_end_wherever_quotes_are() {
+        let row = |at: usize, quoted: usize| match at.checked_sub(quoted) {
+            Some(0) => "\"two\n\"\"lines\"\"\n\",x\n".to_owned(),
+            Some(1) => format!("{at},5\" pipe\n"),
+            _ => format!("{at},5 pipe\n"),
+        };
+        for quoted in 0..40 {
+            let rows: Vec<String> = (0..40).map(|at| row(at, quoted)).collect();
+            let text = Text {
+                name: "t".to_owned(),
+                body: Body::memory(rows.concat().into_bytes()),
+                start: 0,
+                encoding: "UTF-8",
+            };
+            let mut ends = vec![0];
+            rows.iter().for_each(|row| ends.push(ends.last().unwrap() + row.len() as u64));
+            for size in 1..60 {
+                let splits = text.split(0, text.end(), size, Some((b'"', b','))).unwrap();
+                assert!(
+                    splits.iter().all(|(start, end)| ends.contains(start) && ends.contains(end)),
+                    "{quoted} {size}"
+                );
+                assert!(splits.windows(2).all(|pair| pair[0].1 == pair[1].0), "{quoted} {size}");
+                // As short as they can be.
+                assert!(splits.iter().all(|(start, end)| !ends.iter().any(|at| (start + size + 1..*end).contains(at))));
+                assert_eq!((splits[0].0, splits.last().unwrap().1), (0, text.end()));
+            }
+        }
+    }
 
     #[test]
     fn a_row_ends_at_a_line_end_outside_of_quotes_that_open_a_cell() {
