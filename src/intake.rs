@@ -17,7 +17,7 @@ use tieout_kernel::record::Book;
 
 use crate::error::{Complaint, Error};
 use crate::finding::Finding;
-use crate::formats::{Format, Member, OpenFile, Recognised, header_findings, open_all, type_findings};
+use crate::formats::{Format, Member, OpenFile, Recognised, column_findings, header_findings, open_all};
 use crate::job::{Plan, SourcePlan, day_of};
 use crate::store::{Found, Pinned, Place, Store};
 
@@ -276,12 +276,12 @@ fn examine(plan: &Plan, source: &SourcePlan, file: &OpenFile, date: civil::Date)
             finding.severity = Severity::P3;
         }
     }
+    let mapping = source.mapping_of(file);
     if source.format.is_generic() {
-        let mapping = source.mapping_of(file);
         let known: Vec<_> = file.header.iter().map(|name| (name.as_str(), crate::formats::Shape::Other)).collect();
         findings.extend(header_findings(&file.header, &mapping, &known, &file.name, file.preamble_lines.max(1)));
-        findings.extend(type_findings(file, &mapping, &source.compared_rules(&plan.compared)));
     }
+    findings.extend(column_findings(file, &mapping, &source.asked_rules(&mapping, &plan.compared)));
     findings.extend(of_another_account(source, file));
     findings.extend(of_another_day(source, file, day_of(date)));
     findings.into_iter().map(|finding| finding.of_source(&source.name)).collect()

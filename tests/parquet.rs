@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow_array::types::{Float64Type, Int64Type};
 use arrow_array::{
     ArrayRef, BinaryArray, Decimal128Array, DictionaryArray, FixedSizeBinaryArray, Float64Array, Int32Array,
-    Int64Array, LargeStringArray, PrimitiveArray, RecordBatch, StringArray, TimestampMillisecondArray,
+    Int64Array, LargeStringArray, NullArray, PrimitiveArray, RecordBatch, StringArray, TimestampMillisecondArray,
 };
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
@@ -303,7 +303,11 @@ fn a_compared_column_from_which_nothing_can_be_read_is_refused() {
 /// A job blocks the source of a needed column, and says of any other that it is left empty.
 #[test]
 fn a_mapped_column_from_which_nothing_can_be_read_is_a_finding() {
-    for (line, blocks) in [("counterparty = \"device\"\n", false), ("provider_txn_id = \"device\"\n", true)] {
+    for (line, blocks) in [
+        ("counterparty = \"device\"\n", false),
+        ("provider_txn_id = \"device\"\n", true),
+        ("fulfilled = \"device\"\n", true),
+    ] {
         let workspace = Workspace::new();
         let amounts: PrimitiveArray<Int64Type> = Int64Array::from(vec![1_000]);
         let minutes = TimestampMillisecondArray::from(vec![1_795_140_000_000_i64]).with_timezone("UTC");
@@ -324,6 +328,61 @@ fn a_mapped_column_from_which_nothing_can_be_read_is_a_finding() {
         let of_column = of_column.unwrap_or_else(|| panic!("{summary:#}"));
         assert_eq!((of_column["code"].as_str(), of_column["blocks"].as_bool()), (Some("SCHEMA_DRIFT"), Some(blocks)));
         assert_eq!(summary["matched"], u64::from(!blocks), "{summary:#}");
+    }
+}
+
+/// What is compared or selected by must be there, or both books would be equal in it and nothing selected.
+#[test]
+fn a_column_that_is_compared_or_selected_by_and_is_not_there_blocks_its_source() {
+    let job = typed_job("minor").replace("\"parquet\"", "\"delimited\"");
+    let put = |text: String, line: &str| text.replace("sign = \"signed\"\n", &format!("sign = \"signed\"\n{line}\n"));
+    let with_compare = |line: &str, more: &str| put(format!("{job}\n[compare]\n{line}\n"), more);
+    let extra = "extra = { device = \"device\" }";
+    let either = "extra = { device = { first_of = [\"device_id\", \"device\"] } }";
+    let party = |text: String| text.replace("event_no = \"no\"\n", "event_no = \"no\"\ncounterparty = \"device\"\n");
+    let jobs = [
+        with_compare("columns = [\"device\"]", extra),
+        with_compare("columns = [\"device\"]", either),
+        party(with_compare("counterparty = true", "")),
+        put(job.clone(), &format!("{extra}\nfilter = \"device <> 'TEST'\"")),
+    ];
+    for (text, is_there) in jobs.iter().flat_map(|text| [(text, false), (text, true)]) {
+        let workspace = Workspace::new();
+        let (name, cell) = if is_there { (",device", ",d-1") } else { ("", "") };
+        workspace.write("ledger.parquet", format!("no,amount,at{name}\nA1,1000,2026-11-20T02:40:00Z{cell}\n"));
+        workspace.write("psp.csv", format!("no,amount,at{name}\nA1,10.00,2026-11-20T02:40:00Z{cell}\n"));
+        crate::support::run_job(&workspace.write("job.toml", text), DATE);
+        let summary = workspace.published("types", DATE).summary();
+        let drift = |finding: &&serde_json::Value| finding["code"] == "SCHEMA_DRIFT" && finding["blocks"] == true;
+        let blocked = summary["findings"].as_array().unwrap().iter().filter(drift).count();
+        assert_eq!(
+            (blocked, summary["matched"].as_u64()),
+            if is_there { (0, Some(1)) } else { (2, Some(0)) },
+            "{text}\n{summary:#}"
+        );
+    }
+}
+
+/// Writers give a column without any value, and all columns of a table without rows, the type of nothing.
+#[test]
+fn a_column_without_any_value_is_absent() {
+    let table = |count: usize| {
+        let orders: ArrayRef = Arc::new((0..count).map(|row| Some(format!("A{row}"))).collect::<StringArray>());
+        let amounts: PrimitiveArray<Int64Type> = (0..count).map(|row| i64::try_from(row).ok()).collect();
+        let nothing = || -> ArrayRef { Arc::new(NullArray::new(count)) };
+        let columns = [
+            ("order_no", if count == 0 { nothing() } else { orders }, true),
+            ("amount_minor", if count == 0 { nothing() } else { Arc::new(amounts) }, true),
+            ("fee_minor", nothing(), true),
+            ("account", nothing(), true),
+        ];
+        parquet(&RecordBatch::try_from_iter_with_nullable(columns).unwrap())
+    };
+    for count in [0, 3] {
+        let files = [table(count), table(count)];
+        let (code, told, differences) = compared(&Workspace::new(), files, "order_no", "account,fee_minor");
+        assert_eq!((code, differences.lines().count()), (Some(0), 1), "{told}");
+        assert!(told.contains(&format!("matched {count}")), "{told}");
     }
 }
 

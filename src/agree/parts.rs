@@ -63,7 +63,7 @@ impl Waiting {
 }
 
 /// Some fingerprints of one split in order of their partitions: one piece of memory, however many partitions there are.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Sheaf {
     prints: Vec<Waiting>,
     /// Where each partition ends.
@@ -229,6 +229,9 @@ impl Parts {
                 Piece::Held(split, sheaf) => each(*split, sheaf.of_part(part)),
                 Piece::Spilled(split, at, ends) => {
                     let range = range(ends, part);
+                    if range.is_empty() {
+                        continue;
+                    }
                     let bytes = self.spill.get(at + (range.start * BYTES) as u64, range.len() * BYTES)?;
                     let prints: Vec<Waiting> = bytes.as_chunks().0.iter().map(Waiting::of_bytes).collect();
                     each(*split, &prints);

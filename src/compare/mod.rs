@@ -19,7 +19,7 @@ use tieout_kernel::record::{Book, Kind, Status};
 use crate::agree::{self, Earlier, Looked, Night, NightFile, Wanted};
 use crate::error::{Complaint, Error};
 use crate::finding::Finding;
-use crate::formats::{Format, Member, OpenFile, Opening, closest, open_all, type_findings};
+use crate::formats::{Format, Member, OpenFile, Opening, closest, column_findings, open_all};
 use crate::memory::Memory;
 use crate::normalise::{
     ByKind, CodeRule, KindOf, Mapping, MoneyRule, NegativePayment, Principal, Sign, TextRule, Unit,
@@ -148,7 +148,7 @@ pub fn compare(store: &Store, question: &Question, memory: Memory, progress: &Pr
         .map(|(number, (book, open))| {
             let mapping = mapping(question, &roles, book, &open)?;
             let rules: Vec<TextRule> = roles.texts.iter().map(|(pair, _)| TextRule::column(pair.of(book))).collect();
-            usable(&type_findings(&open, &mapping, &rules))?;
+            usable(&column_findings(&open, &mapping, &rules))?;
             let looked = Looked { principal: Principal::OrderAmount, columns: &rules, numbers: false };
             Ok(NightFile::new(number, book, open, &mapping, &looked, None))
         })
@@ -364,8 +364,9 @@ fn mapping(question: &Question, roles: &Roles, book: Book, file: &OpenFile) -> R
     mapping.event_no = ByKind::all(key.clone());
     mapping.order_no = ByKind::all(key);
     // Whoever wants the ledger's copy of the provider's number compares it.
-    if book != Book::Ledger && file.has("provider_txn_id") {
-        mapping.provider_txn_id = ByKind::all(TextRule::column("provider_txn_id"));
+    let number = "provider_txn_id";
+    if book != Book::Ledger && file.has(number) && file.unusable_type(number).is_none() {
+        mapping.provider_txn_id = ByKind::all(TextRule::column(number));
     }
     Ok(mapping)
 }

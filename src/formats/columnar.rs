@@ -354,6 +354,8 @@ fn raw_column(array: &ArrayRef, int96: bool) -> RawColumn {
         }
         DataType::Date32 => RawColumn::Days(array.as_primitive().clone()),
         DataType::Boolean => RawColumn::Booleans(array.as_boolean().clone()),
+        // A column of which the writer never saw a value.
+        DataType::Null => RawColumn::Absent,
         other => RawColumn::Unusable(other.to_string()),
     }
 }

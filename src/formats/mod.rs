@@ -29,7 +29,7 @@ pub use controls::{Control, Measure, Measured, RowTest};
 pub use line::Written;
 pub use raw::{Cut, RawBatch, RawColumn, Span, trim};
 pub use rows::{Grammar, Layout, Shape, plain_name};
-pub use sniff::{Member, Opening, Recognised, closest, header_findings, open_all, recognise, type_findings};
+pub use sniff::{Member, Opening, Recognised, closest, column_findings, header_findings, open_all, recognise};
 pub use text::{Text, encoding};
 
 use crate::error::Error;

@@ -1,5 +1,6 @@
 //! Recognising files by what they contain, never by their names.
 
+use arrow_schema::DataType;
 use rayon::prelude::*;
 use tieout_kernel::code::{Code, Severity};
 
@@ -210,22 +211,56 @@ pub fn header_findings(
     findings
 }
 
-/// Columns of a file that the mapping reads, or that are compared, and whose type holds nothing to read.
+/// Columns of a file that the mapping reads and whose type holds nothing to read; and rules that are `asked` for, because
+/// somebody compares them or selects by them, of which the file has nothing to read at all.
 ///
 /// Floating-point numbers in a column of amounts are told row by row.
 #[must_use]
-pub fn type_findings(file: &OpenFile, mapping: &Mapping, compared: &[TextRule]) -> Vec<Finding> {
-    let finding = |used: Used| {
-        let data_type = file.unusable_type(&used.name)?;
+pub fn column_findings(file: &OpenFile, mapping: &Mapping, asked: &[TextRule]) -> Vec<Finding> {
+    let quoted = |columns: &[&str]| columns.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let finding = |what: String, hint: &str| Finding::new(Code::SchemaDrift, what).of_file(&file.name).hint(hint);
+    let typed = "export it as text, a whole number, a decimal, a day or a timestamp";
+    let unusable = |column: &str, data_type: &DataType| {
+        finding(format!("the column `{column}` is of type {data_type}, from which nothing can be read exactly"), typed)
+    };
+    let mut findings = Vec::new();
+    let mut told: Vec<&str> = Vec::new();
+    for rule in asked.iter().filter(|rule| !can_be_read(file, rule)) {
+        let columns = rule.columns();
+        findings.push(match columns.as_slice() {
+            [only] => {
+                let what = format!("the column `{only}`, which is compared or selected by, is missing");
+                let missing = || finding(what, "the provider changed the file, or it is of another type");
+                file.unusable_type(only).map_or_else(missing, |data_type| unusable(only, &data_type)).blocking()
+            }
+            several => {
+                let what = format!("of {}, which are compared or selected by, none can be read", quoted(several));
+                finding(what, typed).blocking()
+            }
+        });
+        told.extend(columns);
+    }
+    let of_type = |used: Used| {
+        let data_type = file.unusable_type(&used.name).filter(|_| !told.contains(&used.name.as_str()))?;
         if used.only_money && data_type.is_floating() {
             return None;
         }
-        let what = format!("the column `{}` is of type {data_type}, from which nothing can be read exactly", used.name);
-        let hint = "export it as text, a whole number, a decimal, a day or a timestamp";
-        let finding = Finding::new(Code::SchemaDrift, what).of_file(&file.name).hint(hint);
-        Some(if used.needed { finding.blocking() } else { finding.severity(Severity::P3) })
+        let finding = unusable(&used.name, &data_type);
+        Some(if used.needed || used.readable { finding.blocking() } else { finding.severity(Severity::P3) })
     };
-    mapping.columns_with(compared).into_iter().filter_map(finding).collect()
+    findings.extend(mapping.columns().into_iter().filter_map(of_type));
+    findings
+}
+
+/// Whether a file has what a rule reads.
+fn can_be_read(file: &OpenFile, rule: &TextRule) -> bool {
+    match rule {
+        TextRule::None | TextRule::Always(_) => true,
+        TextRule::Column { column, .. } => file.has(column) && file.unusable_type(column).is_none(),
+        TextRule::FirstOf(rules) => rules.iter().any(|rule| can_be_read(file, rule)),
+        TextRule::Joined(rules, _) => rules.iter().all(|rule| can_be_read(file, rule)),
+        TextRule::Mapped(rule, _) => can_be_read(file, rule),
+    }
 }
 
 /// A header that has a column twice: nobody can tell which of the two is meant.

@@ -121,6 +121,13 @@ impl Text {
             if until == end {
                 return Ok(end);
             }
+            // A quote that nobody closes is a stray one: its row is its line, as for whoever reads it.
+            if quoting.is_some()
+                && ahead > QUOTED_MAX
+                && let Some(found) = first_row_end(&bytes, least, None)
+            {
+                return Ok(begin + found as u64 + 1);
+            }
             ahead *= 8;
         }
     }
@@ -133,6 +140,8 @@ struct Quotes {
     parts: Vec<bool>,
 }
 
+/// How far a quote may stay open beyond where a split is to end.
+const QUOTED_MAX: u64 = 8 << 20;
 /// How much of a text is looked at for a quote at a time: where there are any, most rows have one.
 const PEEK: u64 = 256 << 10;
 
@@ -452,6 +461,15 @@ mod tests {
                 assert_eq!((splits[0].0, splits.last().unwrap().1), (0, text.end()));
             }
         }
+    }
+
+    #[test]
+    fn a_quote_that_nobody_closes_does_not_keep_a_text_in_one_piece() {
+        let text = format!("1,\"x\n{}", "2,y\n".repeat(15 << 20)).into_bytes();
+        let text = Text { name: "t".to_owned(), body: Body::memory(text), start: 0, encoding: "UTF-8" };
+        let splits = text.split(0, text.end(), 2 << 20, Some((b'"', b','))).unwrap();
+        assert!(splits.iter().all(|(start, end)| end - start < 3 << 20), "{splits:?}");
+        assert!(splits.iter().skip(1).all(|(start, _)| start % 4 == 1 && splits.len() == 30), "{splits:?}");
     }
 
     #[test]

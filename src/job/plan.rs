@@ -224,6 +224,19 @@ impl SourcePlan {
         }
     }
 
+    /// What is read of one of its files because somebody compares it or selects by it: without it, both sides would be
+    /// equal, or nothing would be selected.
+    #[must_use]
+    pub fn asked_rules(&self, mapping: &Mapping, compared: &Compared) -> Vec<TextRule> {
+        let mut asked = self.compared_rules(compared);
+        asked.extend(compared.counterparty.then(|| mapping.counterparty.clone()));
+        for name in self.filter.iter().flat_map(Condition::uses) {
+            let extra = mapping.extra.iter().find(|(extra, _)| extra == name).map(|(_, rule)| rule.clone());
+            asked.extend(extra.or_else(|| (name == "counterparty").then(|| mapping.counterparty.clone())));
+        }
+        asked
+    }
+
     /// The rules of the further compared columns.
     #[must_use]
     pub fn compared_rules(&self, compared: &Compared) -> Vec<TextRule> {

@@ -100,6 +100,17 @@ impl TextRule {
     pub fn column_or_zero(name: &str) -> Self {
         Self::Column { column: name.to_owned(), none: vec!["0".to_owned()] }
     }
+
+    /// The columns that it reads.
+    #[must_use]
+    pub fn columns(&self) -> Vec<&str> {
+        match self {
+            Self::None | Self::Always(_) => Vec::new(),
+            Self::Column { column, .. } => vec![column],
+            Self::FirstOf(rules) | Self::Joined(rules, _) => rules.iter().flat_map(Self::columns).collect(),
+            Self::Mapped(rule, _) => rule.columns(),
+        }
+    }
 }
 
 /// An amount that is signed as it stands, or turned.
@@ -268,12 +279,6 @@ impl Mapping {
     /// Every column that the mapping reads, by name.
     #[must_use]
     pub fn columns(&self) -> Vec<Used> {
-        self.columns_with(&[])
-    }
-
-    /// The same and every column that is compared.
-    #[must_use]
-    pub fn columns_with(&self, compared: &[TextRule]) -> Vec<Used> {
         let mut columns = Columns(BTreeMap::new());
         columns.code(&self.kind);
         self.status.rules().for_each(|rule| columns.code(rule));
@@ -302,7 +307,11 @@ impl Mapping {
             columns.text(rule, false);
         }
         self.extra.iter().for_each(|(_, rule)| columns.text(rule, false));
-        compared.iter().for_each(|rule| columns.text(rule, true));
+        for name in [&self.closed_at, &self.fulfilled].into_iter().flat_map(TextRule::columns) {
+            if let Some(used) = columns.0.get_mut(name) {
+                used.readable = true;
+            }
+        }
         columns.0.into_values().collect()
     }
 }
@@ -314,6 +323,8 @@ pub struct Used {
     pub name: String,
     /// Whether a record cannot be made without it.
     pub needed: bool,
+    /// Whether it may be absent, but not unreadable.
+    pub readable: bool,
     /// Whether nothing but amounts is read from it.
     pub only_money: bool,
 }
@@ -326,7 +337,7 @@ impl Columns {
     }
 
     fn use_as(&mut self, column: &str, needed: bool, money: bool) {
-        let nothing = || Used { name: column.to_owned(), needed: false, only_money: true };
+        let nothing = || Used { name: column.to_owned(), needed: false, readable: false, only_money: true };
         let used = self.0.entry(column.to_owned()).or_insert_with(nothing);
         used.needed |= needed;
         used.only_money &= money;

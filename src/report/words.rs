@@ -237,18 +237,25 @@ impl Story<'_, '_> {
         Some((format!("{what}: {en}."), format!("{what_zh}：{zh}。")))
     }
 
-    /// The further compared columns that give a code, each with what both sides have in it.
+    /// The further compared columns that give a code, each with what both sides have in it. Of several records on a
+    /// side nobody can tell here which was held against which.
     fn differing(&self, code: Code) -> Option<Told> {
-        let (ours, theirs) = (self.ledger.first()?.compared, self.statement.first()?.compared);
+        let ([ours], [theirs]) = (self.ledger, self.statement) else { return None };
+        if code == Code::BeneficiaryMismatch && ours.counterparty.is_some() && theirs.counterparty.is_some() {
+            return None;
+        }
+        let (ours, theirs) = (ours.compared, theirs.compared);
         let column = |(at, column): (usize, &ComparedColumn)| {
             let (ours, theirs) = (*ours.get(at)?, *theirs.get(at)?);
-            let shown = |text: Option<&str>, nothing: &str| match (text, code) {
-                (None, _) => nothing.to_owned(),
-                (Some(party), Code::BeneficiaryMismatch) => masked(party),
-                (Some(text), _) => text.cut(SHOWN_OF_A_COLUMN),
+            let shown = |text: Option<&str>, nothing: &str| match text {
+                None => nothing.to_owned(),
+                Some(party) if code == Code::BeneficiaryMismatch || column.name == "counterparty" => masked(party),
+                Some(text) => text.cut(SHOWN_OF_A_COLUMN),
             };
             let (name, en, zh) = (&column.name, "nothing", "（空）");
-            (column.code == code && ours != theirs).then(|| {
+            // What is cut or masked may look the same.
+            let look_apart = column.code == code && shown(ours, en) != shown(theirs, en);
+            look_apart.then(|| {
                 (
                     format!("{name} is {} in the ledger, {} at the provider", shown(ours, en), shown(theirs, en)),
                     format!("{name} 平台为 {}，渠道为 {}", shown(ours, zh), shown(theirs, zh)),
