@@ -74,7 +74,6 @@ impl Sheaf {
     /// Puts fingerprints in order of so many partitions, a power of two.
     #[must_use]
     pub fn of(prints: &[Waiting], parts: usize) -> Self {
-        let Some(&any) = prints.first() else { return Self { prints: Vec::new(), ends: vec![0; parts] } };
         let mut ends = vec![0_u32; parts];
         prints.iter().for_each(|print| ends[part_of(print.key, parts)] += 1);
         let mut end = 0;
@@ -82,7 +81,7 @@ impl Sheaf {
             // Where it begins, until it is filled.
             (*count, end) = (end, end + *count);
         }
-        let mut in_order = vec![any; prints.len()];
+        let mut in_order = prints.to_vec();
         for print in prints {
             let at = &mut ends[part_of(print.key, parts)];
             in_order[*at as usize] = *print;
