@@ -180,12 +180,12 @@ impl SplitScan {
             self.gave.file.rejected_amount += columns.principal[row];
         }
         self.reject(number, columns.rejects.iter().cloned());
-        let mut accounts = columns.accounts();
-        let compared = 0..night.policy.compared.columns.len();
-        let mut compared: Vec<Once<'_, u64>> = compared.map(|at| columns.texts_compared(at)).collect();
+        let accounts = columns.accounts(|name| self.accounts.number(night, file, &name.unwrap_or_default()));
+        let hashes = |at: usize| columns.texts_compared(at, |text| column_hash(text.as_deref(), night.seed));
+        let compared: Vec<Once<'_, u64>> = (0..night.policy.compared.columns.len()).map(hashes).collect();
         for from in (0..columns.len()).step_by(CHUNK) {
             let rows = from..columns.len().min(from + CHUNK);
-            self.admit(night, file, &columns, rows, &mut accounts, taken);
+            self.admit(night, file, &columns, rows, &accounts, taken);
             self.name(&columns, taken);
             let place = |row: usize| place_of(number, raw.rows[row]);
             if night.wanted.rows && file.book != Book::Ledger {
@@ -196,7 +196,7 @@ impl SplitScan {
             }
             let keyless = taken.records().filter(|(_, key, ..)| *key == NO_KEY);
             self.gave.keyless.extend(keyless.map(|(row, ..)| place(row)));
-            self.print(night, file, &columns, &raw.rows, &mut compared, taken);
+            self.print(night, file, &columns, &raw.rows, &compared, taken);
             if self.latest.len() >= SHEAF {
                 self.bind(parts);
             }
@@ -219,7 +219,7 @@ impl SplitScan {
         file: &NightFile,
         columns: &Columns<'_>,
         rows: std::ops::Range<usize>,
-        accounts: &mut Once<'_, usize>,
+        accounts: &Once<'_, usize>,
         taken: &mut Taken,
     ) {
         taken.clear();
@@ -291,7 +291,7 @@ impl SplitScan {
         file: &NightFile,
         columns: &Columns<'_>,
         places: &[u32],
-        compared: &mut [Once<'_, u64>],
+        compared: &[Once<'_, u64>],
         taken: &Taken,
     ) {
         let policy = &night.policy.compared;
@@ -327,7 +327,7 @@ impl SplitScan {
                 },
             };
             let mut hash = content.hash(night.seed);
-            for column in &mut *compared {
+            for column in compared {
                 hash = with_column(hash, column.get(row, |text| column_hash(text.as_deref(), night.seed)));
             }
             self.latest.push(Waiting { key, content: hash, row: places[row] });

@@ -199,35 +199,46 @@ impl<'b> Texts<'b> {
 }
 
 /// What the texts of one column on a batch stand for: those that are listed, or are the same on every row, are looked
-/// at once.
+/// at once and before the first row.
 #[derive(Debug)]
 pub struct Once<'b, T> {
     texts: Texts<'b>,
-    /// What listed texts stand for, where they were asked for; what the same text stands for.
-    listed: Vec<Option<T>>,
+    /// What listed texts stand for, and after them what nothing stands for.
+    listed: Vec<T>,
 }
 
 impl<'b, T: Copy> Once<'b, T> {
-    pub(super) fn of(texts: Texts<'b>) -> Self {
-        let count = match texts {
-            Texts::Coded(_, values) => values.len(),
-            Texts::Nothing | Texts::Same(_) => 1,
-            Texts::Views(_) | Texts::Spans(..) | Texts::Rule(..) => 0,
+    pub(super) fn of(texts: Texts<'b>, mut meaning: impl FnMut(Option<Cow<'b, str>>) -> T) -> Self {
+        let listed = match texts {
+            Texts::Coded(numbers, values) => {
+                let mut listed: Vec<T> = values.iter().map(|text| meaning(text.and_then(told))).collect();
+                if numbers.null_count() > 0 {
+                    listed.push(meaning(None));
+                }
+                listed
+            }
+            Texts::Nothing | Texts::Same(_) => vec![meaning(texts.get(0))],
+            Texts::Views(_) | Texts::Spans(..) | Texts::Rule(..) => Vec::new(),
         };
-        Self { texts, listed: vec![None; count] }
+        Self { texts, listed }
     }
 
     /// What the text of a row stands for.
     #[inline]
-    pub fn get(&mut self, row: usize, meaning: impl FnOnce(Option<Cow<'b, str>>) -> T) -> T {
-        let number = match self.texts {
-            Texts::Coded(numbers, _) if numbers.is_valid(row) => numbers.value(row) as usize,
-            Texts::Nothing | Texts::Same(_) => 0,
-            _ => return meaning(self.texts.get(row)),
-        };
-        let known = &mut self.listed[number];
-        *known.get_or_insert_with(|| meaning(self.texts.get(row)))
+    pub fn get(&self, row: usize, meaning: impl FnOnce(Option<Cow<'b, str>>) -> T) -> T {
+        match self.texts {
+            Texts::Coded(numbers, _) if numbers.is_valid(row) => self.listed[numbers.value(row) as usize],
+            Texts::Coded(_, values) => self.listed[values.len()],
+            Texts::Nothing | Texts::Same(_) => self.listed[0],
+            Texts::Views(_) | Texts::Spans(..) | Texts::Rule(..) => meaning(self.texts.get(row)),
+        }
     }
+}
+
+/// A text that is read as it is: trimmed, and none when nothing is left.
+fn told(text: &str) -> Option<Cow<'_, str>> {
+    let text = trim(text);
+    (!text.is_empty()).then_some(Cow::Borrowed(text))
 }
 
 /// The cells of one column as text.
@@ -245,33 +256,35 @@ impl<'b> Cells<'b> {
     }
 }
 
-/// The cells of a column with few different texts: each text is looked at once, as long as it is short or listed.
-pub(super) struct Runs<'b, T> {
+/// What the cells of a column with few different texts stand for, row by row: each text is looked at once, as long as
+/// it is short or listed.
+pub(super) fn meanings<'b, T: Copy>(
+    column: &'b RawColumn,
+    rows: usize,
+    mut meaning: impl FnMut(Option<Cow<'b, str>>) -> T,
+) -> Vec<T> {
+    if let RawColumn::Coded(numbers, values) = column {
+        let once = Once::of(Texts::Coded(numbers, values), &mut meaning);
+        return (0..rows).map(|row| once.get(row, &mut meaning)).collect();
+    }
+    let mut runs = Runs { column, known: Vec::new() };
+    (0..rows).map(|row| runs.get(row, &mut meaning)).collect()
+}
+
+/// Texts that come one after the other.
+struct Runs<'b, T> {
     column: &'b RawColumn,
     /// Texts and what they stand for, the last one first.
     known: Vec<(u128, T)>,
-    /// What listed texts stand for, where they were asked for.
-    listed: Vec<Option<T>>,
 }
 
 /// Different texts that are remembered at a time.
 const KNOWN_MAX: usize = 8;
 
 impl<'b, T: Copy> Runs<'b, T> {
-    pub(super) fn of(column: &'b RawColumn) -> Self {
-        let count = if let RawColumn::Coded(_, values) = column { values.len() } else { 0 };
-        Self { column, known: Vec::new(), listed: vec![None; count] }
-    }
-
     /// What the cell of a row stands for; `meaning` is asked for texts that are not remembered.
     #[inline]
-    pub(super) fn get(&mut self, row: usize, meaning: impl FnOnce(Option<Cow<'b, str>>) -> T) -> T {
-        if let RawColumn::Coded(numbers, _) = self.column
-            && numbers.is_valid(row)
-        {
-            let known = &mut self.listed[numbers.value(row) as usize];
-            return *known.get_or_insert_with(|| meaning(Cells::of(self.column).get(row)));
-        }
+    fn get(&mut self, row: usize, meaning: impl FnOnce(Option<Cow<'b, str>>) -> T) -> T {
         let Some(short) = self.short(row) else { return meaning(Cells::of(self.column).get(row)) };
         if let Some((last, known)) = self.known.first()
             && *last == short

@@ -21,14 +21,14 @@ use tieout_kernel::currency::Currency;
 use tieout_kernel::money::Minor;
 use tieout_kernel::record::{Direction, Instant, Kind, KindSet, Note, Notes, Status};
 
-pub use amount::{Exact, Notation, Rounding, Unit, decimal_text};
+pub use amount::{Exact, Notation, Rounding, Unit, decimal_text, push_decimal};
 pub use mapping::{ByKind, CodeRule, KindOf, Mapping, MoneyRule, NegativePayment, Sign, TextRule, Used};
 pub use time::{Ambiguous, Clock, Reading, TimeFormat, day_of_date, iso};
 
 use crate::formats::{Cut as _, OpenFile, RawBatch, RawColumn};
 use crate::reject::{Reject, RejectReason};
 pub use bound::Once;
-use bound::{BoundText, Cells, Runs, Texts};
+use bound::{BoundText, Cells, Texts, meanings};
 
 /// What a caller needs of each record beyond kind, status, direction, currency and principal.
 #[derive(Clone, Debug, Default)]
@@ -427,13 +427,12 @@ impl<'b> Columns<'b> {
             }
             return;
         };
-        let mut runs = Runs::of(&self.raw.columns[*place]);
-        for row in 0..self.len() {
-            // Whether there is a code, and what it stands for.
-            let (is_there, currency) = runs.get(row, |code| {
-                let code = code.filter(|code| !none.iter().any(|one| one == code));
-                (code.is_some(), code.and_then(|code| known(&code)))
-            });
+        // Whether there is a code, and what it stands for.
+        let told = meanings(&self.raw.columns[*place], self.len(), |code| {
+            let code = code.filter(|code| !none.iter().any(|one| one == code));
+            (code.is_some(), code.and_then(|code| known(&code)))
+        });
+        for (row, (is_there, currency)) in told.into_iter().enumerate() {
             self.push_currency(row, currency, is_there, placeholder);
         }
     }
@@ -457,9 +456,8 @@ impl<'b> Columns<'b> {
             (CodeRule::Column { .. }, None) => unreachable!("a rule of a column is bound to it"),
         };
         let CodeRule::Column { codes, .. } = &normaliser.mapping.kind else { return };
-        let mut runs = Runs::of(&self.raw.columns[place]);
-        for row in 0..self.len() {
-            let kind = runs.get(row, |code| Meaning::of(code, codes));
+        let told = meanings(&self.raw.columns[place], self.len(), |code| Meaning::of(code, codes));
+        for (row, kind) in told.into_iter().enumerate() {
             let kind = match kind {
                 Meaning::Known(kind) => kind.money_in,
                 Meaning::Unmapped => self.unmapped(row, place),
@@ -486,9 +484,9 @@ impl<'b> Columns<'b> {
         if let ([(_, CodeRule::Column { codes, .. })], [(_, Some(place))]) =
             (normaliser.mapping.status.0.as_slice(), normaliser.bound.status.0.as_slice())
         {
-            let mut runs = Runs::of(&self.raw.columns[*place]);
-            for row in 0..self.len() {
-                match runs.get(row, |code| Meaning::of(code, codes)) {
+            let told = meanings(&self.raw.columns[*place], self.len(), |code| Meaning::of(code, codes));
+            for (row, status) in told.into_iter().enumerate() {
+                match status {
                     Meaning::Known(status) => self.push_status(row, Some(*place), Some(status)),
                     Meaning::Unmapped => self.push_unmapped_status(row, *place),
                     Meaning::Missing => self.push_status(row, Some(*place), None),
@@ -841,9 +839,10 @@ impl<'b> Columns<'b> {
         if matches!(rule, BoundText::None | BoundText::Always(_)) {
             return;
         }
-        let mut is_there = self.accounts();
+        let is_some = |account: Option<Cow<'b, str>>| account.is_some();
+        let is_there = self.accounts(is_some);
         for row in 0..self.len() {
-            if !is_there.get(row, |account| account.is_some()) {
+            if !is_there.get(row, is_some) {
                 self.reject(row, rule.place(), "account", RejectReason::Missing);
             }
         }
@@ -883,14 +882,14 @@ impl<'b> Columns<'b> {
 
     /// What the accounts of the rows stand for.
     #[must_use]
-    pub fn accounts<T: Copy>(&self) -> Once<'b, T> {
-        Once::of(self.account)
+    pub fn accounts<T: Copy>(&self, meaning: impl FnMut(Option<Cow<'b, str>>) -> T) -> Once<'b, T> {
+        Once::of(self.account, meaning)
     }
 
     /// What the texts of one of the further compared columns stand for.
     #[must_use]
-    pub fn texts_compared<T: Copy>(&self, at: usize) -> Once<'b, T> {
-        Once::of(self.compared[at])
+    pub fn texts_compared<T: Copy>(&self, at: usize, meaning: impl FnMut(Option<Cow<'b, str>>) -> T) -> Once<'b, T> {
+        Once::of(self.compared[at], meaning)
     }
 
     /// The event number.
