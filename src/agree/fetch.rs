@@ -1,7 +1,5 @@
 //! The residue as records: read again, this time whole.
 
-use std::sync::Arc;
-
 use indicatif::{HumanBytes, HumanCount};
 use rayon::prelude::*;
 use tieout_kernel::calendar::Day;
@@ -11,7 +9,7 @@ use tieout_kernel::proof::Broken;
 use tieout_kernel::record::{Across, Book, Direction, Instant, Kind, Notes, Origin, Record, Status};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::{Night, place_of, row_of, split_of};
+use super::{Night, row_of, split_of};
 use crate::carry::Carried;
 use crate::error::{Complaint, Error};
 use crate::normalise::Columns;
@@ -99,7 +97,7 @@ struct Chunk {
 #[derive(Debug, Default)]
 pub struct Residue {
     carried: Vec<Carried>,
-    chunks: Arc<Vec<Chunk>>,
+    chunks: Vec<Chunk>,
     /// Chunk and row of each of tonight's records.
     index: Vec<(u32, u32)>,
     compared: usize,
@@ -123,16 +121,11 @@ pub struct Stored<'r> {
 impl std::fmt::Display for Stored<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match (self.night, self.line) {
-            (None, line) => f.write_str(&place_shown(self.file, line)),
+            (None, line) => write!(f, "{}:{line}", self.file),
             (Some(night), 0) => write!(f, "{}@{night}", self.file),
             (Some(night), line) => write!(f, "{}:{line}@{night}", self.file),
         }
     }
-}
-
-/// A row of a file of tonight.
-fn place_shown(file: &str, line: u64) -> String {
-    format!("{file}:{line}")
 }
 
 /// How many records fit into so many bytes until they are looked at.
@@ -149,32 +142,36 @@ pub fn fetch(
     repeated: [bool; 2],
     progress: &Progress,
 ) -> Result<Residue, Error> {
+    let places: Vec<(u64, u32)> = places.iter().map(|&place| (place, 0)).collect();
+    let mut lots = fetch_lots(night, lines_before, &places, 1, repeated, progress)?;
+    Ok(lots.pop().expect("there is one lot"))
+}
+
+/// The same for records of several lots, by place and lot: those of a lot lie together, in order of their places.
+pub fn fetch_lots(
+    night: &Night<'_>,
+    lines_before: &[u64],
+    places: &[(u64, u32)],
+    lots: usize,
+    repeated: [bool; 2],
+    progress: &Progress,
+) -> Result<Vec<Residue>, Error> {
     fits(places.len(), night.memory.limit)?;
     progress.stage("fetch", Some(places.len() as u64));
-    let mut by_split: Vec<(usize, Vec<u32>)> = Vec::new();
-    for &place in places {
-        match by_split.last_mut() {
-            Some((split, rows)) if *split == split_of(place) => rows.push(row_of(place)),
-            _ => by_split.push((split_of(place), vec![row_of(place)])),
-        }
+    let by_split: Vec<&[(u64, u32)]> = places.chunk_by(|a, b| split_of(a.0) == split_of(b.0)).collect();
+    let chunks = by_split.par_iter().with_max_len(1).map(|rows| {
+        let split = split_of(rows[0].0);
+        let chunks = fetch_split(night, lines_before[split], split, rows, lots, repeated)?;
+        progress.did(rows.len() as u64, 0);
+        Ok(chunks)
+    });
+    let chunks: Vec<Vec<(u32, Chunk)>> = chunks.collect::<Result<_, Error>>()?;
+    let compared = night.policy.compared.columns.len();
+    let mut residues: Vec<Residue> = (0..lots).map(|_| Residue { compared, ..Residue::default() }).collect();
+    for (lot, chunk) in chunks.into_iter().flatten() {
+        residues[lot as usize].add(chunk);
     }
-    let chunks = by_split
-        .par_iter()
-        .with_max_len(1)
-        .map(|(split, rows)| {
-            let chunk = fetch_split(night, lines_before[*split], *split, rows, repeated)?;
-            progress.did(rows.len() as u64, 0);
-            Ok(chunk)
-        })
-        .collect::<Result<Vec<_>, Error>>()?;
-    let mut residue =
-        Residue { chunks: Arc::new(chunks), compared: night.policy.compared.columns.len(), ..Residue::default() };
-    residue.index.reserve(places.len());
-    for (number, chunk) in (0_u32..).zip(residue.chunks.iter()) {
-        let count = u32::try_from(chunk.rows.len()).expect("a split has fewer than 2³² rows");
-        residue.index.extend((0..count).map(|row| (number, row)));
-    }
-    Ok(residue)
+    Ok(residues)
 }
 
 /// Records that need the full rules are kept whole: a night on which more differ than fit is refused, before it
@@ -201,43 +198,52 @@ const BYTES_OF_A_RECORD: usize = size_of::<Row>() + size_of::<Record<'_>>() + TE
 // As many as are read into half the memory are never too many to be decided at once.
 const _: () = assert!(BYTES_OF_A_RECORD <= 2 * (size_of::<Row>() + TEXT_OF_A_RECORD));
 
+/// Reads records of one split, named by place and lot: a chunk for every lot that has any.
 fn fetch_split(
     night: &Night<'_>,
     lines_before: u64,
     split: usize,
-    rows: &[u32],
+    places: &[(u64, u32)],
+    lots: usize,
     repeated: [bool; 2],
-) -> Result<Chunk, Error> {
+) -> Result<Vec<(u32, Chunk)>, Error> {
     let (file_number, part) = &night.splits[split];
     let file = &night.files[*file_number];
     let whole_rows = repeated[usize::from(file.book != Book::Ledger)];
-    let (batches, lines) = file.open.fetch_with_lines(part, rows, file.full.wanted(), whole_rows, lines_before)?;
+    let rows: Vec<u32> = places.iter().map(|&(place, _)| row_of(place)).collect();
+    let (batches, lines) = file.open.fetch_with_lines(part, &rows, file.full.wanted(), whole_rows, lines_before)?;
     let found: usize = batches.iter().map(|batch| batch.rows.len()).sum();
     if found != rows.len() {
         let what = format!("{}: {} of {} rows that differ could be read again", file.open.name, found, rows.len());
         return Err(Broken(what).into());
     }
-    let mut lines = lines.into_iter();
-    let mut chunk = Chunk { file: *file_number, ..Chunk::default() };
+    let mut counts = vec![0; lots];
+    places.iter().for_each(|&(_, lot)| counts[lot as usize] += 1);
+    let mut chunks: Vec<Chunk> = counts.into_iter().map(|count| Chunk::with_room_for(*file_number, count)).collect();
+    let mut named = places.iter().zip(lines);
     for batch in &batches {
         let columns = file.full.columns(batch);
         for row in 0..columns.len() {
-            let place = place_of(split, batch.rows[row]);
-            chunk.push(
+            let (&(place, lot), line) = named.next().expect("as many rows as were asked for");
+            chunks[lot as usize].push(
                 &columns,
                 row,
                 place,
-                lines.next().unwrap_or(0),
+                line,
                 batch.contents.get(row).copied(),
                 night.policy.compared.columns.len(),
                 file.extra.len(),
             );
         }
     }
-    Ok(chunk)
+    Ok((0..).zip(chunks).filter(|(_, chunk)| !chunk.rows.is_empty()).collect())
 }
 
 impl Chunk {
+    fn with_room_for(file: usize, rows: usize) -> Self {
+        Self { file, text: String::new(), rows: Vec::with_capacity(rows), others: Vec::new() }
+    }
+
     fn keep(&mut self, text: Option<impl AsRef<str>>) -> Slice {
         let Some(text) = text else { return Slice::ABSENT };
         let narrow = |at: usize| u32::try_from(at).expect("the text of one split's residue is smaller than 4 GiB");
@@ -322,11 +328,11 @@ impl Residue {
         self.carried.get(at)
     }
 
-    /// Some of tonight's records, by their positions among those of tonight.
-    #[must_use]
-    pub fn some(&self, positions: &[u32]) -> Self {
-        let index = positions.iter().map(|&at| self.index[at as usize]).collect();
-        Self { carried: Vec::new(), chunks: Arc::clone(&self.chunks), index, compared: self.compared }
+    fn add(&mut self, chunk: Chunk) {
+        let number = u32::try_from(self.chunks.len()).expect("a night has fewer than 2³² splits");
+        let count = u32::try_from(chunk.rows.len()).expect("a split has fewer than 2³² rows");
+        self.index.extend((0..count).map(|row| (number, row)));
+        self.chunks.push(chunk);
     }
 
     /// How many records.
@@ -430,14 +436,17 @@ impl Residue {
         }
     }
 
-    /// Where a record came from, as people are shown it.
-    #[must_use]
-    pub fn place_shown(&self, night: &Night<'_>, at: usize) -> String {
+    /// Adds where a record came from, as people are shown it.
+    pub fn show_place(&self, night: &Night<'_>, at: usize, shown: &mut String) {
         if let Some(carried) = self.carried(at) {
-            return carried.stored().to_string();
+            *shown += &carried.stored().to_string();
+            return;
         }
         let (chunk, row) = self.row(at);
-        place_shown(&night.files[chunk.file].open.name, chunk.rows[row].line)
+        let line = chunk.rows[row].line;
+        shown.push_str(&night.files[chunk.file].open.name);
+        shown.push(':');
+        shown.push_str(itoa::Buffer::new().format(line));
     }
 
     /// Where a record came from and what else is known of it.
@@ -449,7 +458,7 @@ impl Residue {
         let (chunk, row) = self.row(at);
         let kept = &chunk.rows[row];
         let file = &night.files[chunk.file];
-        let extra = chunk.others(row).split_off(self.compared);
+        let extra = if file.extra.is_empty() { Vec::new() } else { chunk.others(row).split_off(self.compared) };
         let named = file.extra.iter().zip(extra);
         Stored {
             file: &file.open.name,

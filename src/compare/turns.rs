@@ -27,7 +27,7 @@ use crate::report::tables::{self, Tables};
 use crate::report::{Runs, Table, Written};
 
 /// Records of a lot, at least: few enough for a cache, enough to be worth a task.
-const LOT: usize = 1 << 14;
+const LOT: usize = 1 << 11;
 /// Bytes of a difference's id.
 const ID: usize = 33;
 
@@ -81,13 +81,12 @@ pub(super) fn judge(
     let mut runs = Runs::new(DIFFERENCES, &night.memory, order());
     for turn in in_groups(&partitions, |records, more| records + more <= room) {
         let (places, lots) = lots(turn);
-        let residue = agree::fetch(night, &scan.lines_before, &places, agreed.repeated, progress)?;
+        let residues = agree::fetch_lots(night, &scan.lines_before, &places, lots, agreed.repeated, progress)?;
         progress.stage("reconcile", None);
-        let made = |some: &[Vec<u32>]| -> Result<Vec<Lot>, Error> {
-            let lot = |members: &Vec<u32>| one_lot(night, scan, &residue.some(members), wants_table);
-            some.par_iter().with_max_len(1).map(lot).collect()
+        let made = |some: &[Residue]| -> Result<Vec<Lot>, Error> {
+            some.par_iter().with_max_len(1).map(|residue| one_lot(night, scan, residue, wants_table)).collect()
         };
-        let mut some = lots.chunks(at_once());
+        let mut some = residues.chunks(at_once());
         let next = || some.next().map(made).transpose();
         side_by_side(next, |done| {
             done.into_iter().try_for_each(|lot| {
@@ -120,16 +119,14 @@ fn in_groups(partitions: &[Vec<u64>], fits: impl Fn(usize, usize) -> bool) -> Ve
     groups
 }
 
-/// The places of a turn in order, and the positions that each lot has among them.
-fn lots(turn: &[Vec<u64>]) -> (Vec<u64>, Vec<Vec<u32>>) {
+/// The places of a turn in order, each with its lot, and how many lots there are.
+fn lots(turn: &[Vec<u64>]) -> (Vec<(u64, u32)>, usize) {
     let groups = in_groups(turn, |records, _| records < LOT);
     let of_lot =
         |(lot, group): (u32, &&[Vec<u64>])| group.iter().flatten().map(move |&place| (place, lot)).collect::<Vec<_>>();
     let mut all: Vec<(u64, u32)> = (0..).zip(&groups).flat_map(of_lot).collect();
     all.par_sort_unstable();
-    let mut lots = vec![Vec::new(); groups.len()];
-    (0..).zip(&all).for_each(|(position, &(_, lot))| lots[lot as usize].push(position));
-    (all.into_iter().map(|(place, _)| place).collect(), lots)
+    (all, groups.len())
 }
 
 fn one_lot(night: &Night<'_>, scan: &Scan, residue: &Residue, wants_table: bool) -> Result<Lot, Error> {
@@ -208,9 +205,10 @@ mod tests {
         assert!(in_groups(&[vec![], vec![]], |_, _| true).is_empty());
         // Two partitions that make a lot each, and one that is the rest.
         let large = |from: u64| (0..LOT as u64).map(|one| one * 3 + from).collect::<Vec<u64>>();
-        let (places, lots) = lots(&[large(1), large(0), vec![2, 5]]);
+        let (places, count) = lots(&[large(1), large(0), vec![2, 5]]);
         assert!(places.is_sorted());
-        let back = |lot: &[u32]| lot.iter().map(|&at| places[at as usize]).collect::<Vec<u64>>();
-        assert_eq!(lots.iter().map(|lot| back(lot)).collect::<Vec<_>>(), vec![large(1), large(0), vec![2, 5]]);
+        let of_lot = |lot: u32| places.iter().filter(|one| one.1 == lot).map(|one| one.0).collect::<Vec<u64>>();
+        assert_eq!((0..3).map(of_lot).collect::<Vec<_>>(), vec![large(1), large(0), vec![2, 5]]);
+        assert_eq!((count, places.len()), (3, 2 * LOT + 2));
     }
 }

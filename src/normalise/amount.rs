@@ -180,13 +180,35 @@ impl std::fmt::Display for Exact {
 /// An integer with a decimal mark `scale` digits from its end.
 #[must_use]
 pub fn decimal_text(units: i128, scale: u8) -> String {
-    let sign = if units < 0 { "-" } else { "" };
+    let mut text = String::new();
+    push_decimal(&mut text, units, scale);
+    text
+}
+
+/// Adds [`decimal_text`] to a text.
+pub fn push_decimal(text: &mut String, units: i128, scale: u8) {
     let digits = units.unsigned_abs();
-    let one = 10_u128.pow(u32::from(scale));
-    if scale == 0 {
-        return format!("{sign}{digits}");
+    if units < 0 {
+        text.push('-');
     }
-    format!("{sign}{}.{:0width$}", digits / one, digits % one, width = usize::from(scale))
+    if scale == 0 {
+        text.push_str(itoa::Buffer::new().format(digits));
+        return;
+    }
+    // One digit before the decimals keeps the zeros in front. Dividing 128 bits takes many times as long as 64.
+    match (u64::try_from(digits), 10_u64.checked_pow(scale.into())) {
+        (Ok(digits), Some(one)) if one <= u64::MAX / 2 => {
+            text.push_str(itoa::Buffer::new().format(digits / one));
+            text.push('.');
+            text.push_str(&itoa::Buffer::new().format(one + digits % one)[1..]);
+        }
+        _ => {
+            let one = 10_u128.pow(scale.into());
+            text.push_str(itoa::Buffer::new().format(digits / one));
+            text.push('.');
+            text.push_str(&itoa::Buffer::new().format(one + digits % one)[1..]);
+        }
+    }
 }
 
 /// Ten to every power that fits 128 bits; looked up because this runs for every amount.
@@ -270,6 +292,20 @@ mod tests {
             [("0.04000", 4), ("0.03600", 4), ("0.03500", 4), ("0.03499", 3), ("-0.03500", -4), ("-0.03499", -3)]
         {
             assert_eq!(round(text), minor, "{text}");
+        }
+    }
+
+    #[test]
+    fn decimals_of_any_size_are_written_alike() {
+        let large = [i64::MAX.into(), u64::MAX.into(), i128::from(u64::MAX) + 1, i128::MAX, i128::MIN, -(1 << 70)];
+        for units in (-20_001..20_001).step_by(7).chain([0, 1, -1, 99, 100, 9_999, 10_000]).chain(large) {
+            for scale in [0, 1, 2, 4, 8, 18, 19, 20, 38] {
+                let digits = format!("{:0>width$}", units.unsigned_abs(), width = usize::from(scale) + 1);
+                let (whole, part) = digits.split_at(digits.len() - usize::from(scale));
+                let mark = if scale == 0 { "" } else { "." };
+                let sign = if units < 0 { "-" } else { "" };
+                assert_eq!(decimal_text(units, scale), format!("{sign}{whole}{mark}{part}"));
+            }
         }
     }
 

@@ -186,34 +186,46 @@ impl Tables<'_, '_> {
     /// `file:line` of some records.
     #[must_use]
     pub fn rows(&self, members: &[u32]) -> Option<String> {
-        let name = |&at: &u32| self.residue.place_shown(self.night, at as usize);
-        let mut names: Vec<String> = members.iter().take(ROWS_NAMED).map(name).collect();
-        if members.len() > ROWS_NAMED {
-            names.push(format!("and {} more", members.len() - ROWS_NAMED));
+        let mut names = String::new();
+        for &at in members.iter().take(ROWS_NAMED) {
+            if !names.is_empty() {
+                names.push_str("; ");
+            }
+            self.residue.show_place(self.night, at as usize, &mut names);
         }
-        (!names.is_empty()).then(|| names.join("; "))
+        if members.len() > ROWS_NAMED {
+            names += &format!("; and {} more", members.len() - ROWS_NAMED);
+        }
+        (!names.is_empty()).then_some(names)
     }
 
     fn signed(&self, members: &[u32]) -> Option<Total> {
         (!members.is_empty()).then(|| members.iter().map(|&at| self.record(at).signed()).sum())
     }
 
-    fn statuses(&self, members: &[u32]) -> Option<String> {
+    fn statuses(&self, members: &[u32]) -> Option<Cow<'static, str>> {
+        if let [only] = members {
+            return Some(self.record(*only).status.word().into());
+        }
         let mut words: Vec<&str> = members.iter().map(|&at| self.record(at).status.word()).collect();
         words.sort_unstable();
         words.dedup();
-        (!words.is_empty()).then(|| words.join(" "))
+        (!words.is_empty()).then(|| words.join(" ").into())
     }
 
     fn extra(&self, difference: &Difference) -> Option<String> {
-        let side = |members: &[u32]| -> BTreeMap<String, String> {
-            let Some(&first) = members.first() else { return BTreeMap::new() };
-            let stored = self.residue.stored(self.night, first as usize);
-            stored.extra.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+        let side = |members: &[u32]| {
+            let first = members.first().map(|&first| self.residue.stored(self.night, first as usize));
+            first.map_or_else(Vec::new, |stored| stored.extra)
         };
-        let sides = BTreeMap::from([("ledger", side(&difference.ledger)), ("statement", side(&difference.statement))]);
-        let any = sides.values().any(|side| !side.is_empty());
-        any.then(|| serde_json::to_string(&sides).unwrap_or_default())
+        let (ledger, statement) = (side(&difference.ledger), side(&difference.statement));
+        if ledger.is_empty() && statement.is_empty() {
+            return None;
+        }
+        let sides = [("ledger", ledger), ("statement", statement)];
+        let sides: BTreeMap<&str, BTreeMap<&str, &str>> =
+            sides.into_iter().map(|(name, side)| (name, side.into_iter().collect())).collect();
+        Some(serde_json::to_string(&sides).unwrap_or_default())
     }
 
     /// The table of differences.

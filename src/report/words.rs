@@ -9,23 +9,28 @@ use tieout_kernel::policy::ComparedColumn;
 use tieout_kernel::record::Record;
 
 use crate::formats::Cut as _;
-use crate::normalise::decimal_text;
+use crate::normalise::push_decimal;
 
 /// Characters of a compared column that are shown.
 const SHOWN_OF_A_COLUMN: usize = 60;
 
-/// Money as people write it: `CNY 100.00`.
-#[must_use]
-pub fn money(total: Total, currency: Currency) -> String {
-    format!("{} {}", currency.code(), decimal_text(total.get(), currency.exponent()))
+/// Records of a side of which the amounts are listed.
+const LISTED: usize = 3;
+
+/// Adds money as people write it: `CNY 100.00`; `?` where nobody knows how much.
+fn put_money(text: &mut String, total: Option<Total>, currency: Currency) {
+    let Some(total) = total else { return text.push('?') };
+    text.push_str(currency.code());
+    text.push(' ');
+    push_decimal(text, total.get(), currency.exponent());
 }
 
-fn amount(record: &Record<'_>) -> String {
-    money(Minor::into(record.principal), record.currency)
+const fn amount(record: &Record<'_>) -> Minor {
+    record.principal
 }
 
-fn signed(record: &Record<'_>) -> String {
-    money(Minor::into(record.signed()), record.currency)
+fn signed(record: &Record<'_>) -> Minor {
+    record.signed()
 }
 
 /// English and Chinese.
@@ -40,10 +45,12 @@ pub fn explain(
     columns: &[ComparedColumn],
     since: Option<Day>,
 ) -> Told {
-    let side = |members: &[u32]| members.iter().map(|&at| records[at as usize]).collect::<Vec<_>>();
+    let side = |members: &[u32]| members.iter().map(|&at| &records[at as usize]).collect::<Vec<_>>();
     let (ledger, statement) = (side(&difference.ledger), side(&difference.statement));
     let related = side(&difference.related);
-    let story = Story { difference, columns, ledger: &ledger, statement: &statement, related: &related };
+    let [ours, theirs] = [&ledger, &statement].map(|side| Story::list(side, amount));
+    let (ledger, statement, related) = (&ledger, &statement, &related);
+    let story = Story { difference, columns, ledger, statement, related, ours, theirs };
     let (mut en, mut zh) = story.tell();
     let (flags_en, flags_zh) = story.flags();
     en.push_str(&flags_en);
@@ -59,18 +66,24 @@ pub fn explain(
 struct Story<'s, 'r> {
     difference: &'s Difference,
     columns: &'s [ComparedColumn],
-    ledger: &'s [Record<'r>],
-    statement: &'s [Record<'r>],
-    related: &'s [Record<'r>],
+    ledger: &'s [&'s Record<'r>],
+    statement: &'s [&'s Record<'r>],
+    related: &'s [&'s Record<'r>],
+    /// The amounts of the ledger's records.
+    ours: String,
+    /// The amounts of the statement's records.
+    theirs: String,
 }
 
 impl Story<'_, '_> {
     fn any(&self) -> &Record<'_> {
-        self.statement.first().or(self.ledger.first()).expect("a difference has records")
+        self.statement.first().or(self.ledger.first()).copied().expect("a difference has records")
     }
 
     fn total(&self, total: Option<Total>) -> String {
-        total.map_or("?".to_owned(), |total| money(total, self.any().currency))
+        let mut text = String::new();
+        put_money(&mut text, total, self.any().currency);
+        text
     }
 
     fn magnitude(&self, total: Option<Total>) -> String {
@@ -80,17 +93,28 @@ impl Story<'_, '_> {
     fn subject(&self) -> (String, String) {
         let record = self.any();
         let number = record.event_no.or(record.order_no).or(record.provider_txn_id).unwrap_or("without a number");
-        let kind = record.kind.word().to_ascii_lowercase().replace('_', " ");
+        let plain = |letter: char| if letter == '_' { ' ' } else { letter.to_ascii_lowercase() };
+        let kind: String = record.kind.word().chars().map(plain).collect();
         (format!("{kind} {number}"), format!("{}（{}）", number, record.kind.word()))
     }
 
-    fn list(side: &[Record<'_>], amount: fn(&Record<'_>) -> String) -> String {
-        let shown: Vec<String> = side.iter().take(3).map(amount).collect();
-        let more = side.len().saturating_sub(3);
-        if more > 0 { format!("{} and {more} more", shown.join(", ")) } else { shown.join(", ") }
+    /// What the first records of a side come to one by one, and how many more there are.
+    fn list(side: &[&Record<'_>], amount: fn(&Record<'_>) -> Minor) -> String {
+        let mut text = String::new();
+        for record in side.iter().take(LISTED) {
+            if !text.is_empty() {
+                text.push_str(", ");
+            }
+            put_money(&mut text, Some(amount(record).into()), record.currency);
+        }
+        let more = side.len().saturating_sub(LISTED);
+        if more > 0 {
+            text += &format!(" and {more} more");
+        }
+        text
     }
 
-    fn words_of_status(side: &[Record<'_>]) -> String {
+    fn words_of_status(side: &[&Record<'_>]) -> String {
         let mut words: Vec<&str> = side.iter().map(|record| record.status.word()).collect();
         words.dedup();
         words.join(", ")
@@ -110,8 +134,8 @@ impl Story<'_, '_> {
             .or_else(|| self.fields(&what, &what_zh))
             .or_else(|| self.places(&what, &what_zh))
             .unwrap_or_else(|| {
-                let side = if self.statement.is_empty() { self.ledger } else { self.statement };
-                let (shown, code) = (Self::list(side, amount), self.difference.code);
+                let shown = if self.statement.is_empty() { &self.ours } else { &self.theirs };
+                let code = self.difference.code;
                 (
                     format!("{what} over {shown}: {}.", code.label_en()),
                     format!("{what_zh}，金额 {shown}：{}。", code.label_zh()),
@@ -121,7 +145,7 @@ impl Story<'_, '_> {
 
     /// Records of one side only, and records that nothing brings together.
     fn existence(&self, what: &str, what_zh: &str) -> Option<Told> {
-        let (ours, theirs) = (Self::list(self.ledger, amount), Self::list(self.statement, amount));
+        let (ours, theirs) = (&self.ours, &self.theirs);
         let told = match self.difference.code {
             Code::MissingInLedger
             | Code::RefundUnauthorised
@@ -136,7 +160,7 @@ impl Story<'_, '_> {
                 format!("平台有 {what_zh}，金额 {ours}；完整账单中按其单号查无记录。"),
             ),
             Code::KeyMissing => {
-                let (kind, shown) = (self.any().kind, amount(self.any()));
+                let (kind, shown) = (self.any().kind, self.total(Some(amount(self.any()).into())));
                 (
                     format!("A {kind} over {shown} has no order, event or provider number."),
                     format!("一笔 {kind} {shown} 没有任何可用单号。"),
@@ -169,8 +193,7 @@ impl Story<'_, '_> {
     /// Both sides have it, and the money is not the same.
     fn amounts(&self, what: &str, what_zh: &str) -> Option<Told> {
         let code = self.difference.code;
-        let show = if code == Code::DirectionMismatch { signed } else { amount };
-        let (ours, theirs) = (Self::list(self.ledger, show), Self::list(self.statement, show));
+        let (ours, theirs) = (&self.ours, &self.theirs);
         let gap = self.magnitude(self.difference.exposure);
         let told = match code {
             Code::AmountOver | Code::AmountUnder | Code::RoundingVariance => (
@@ -194,10 +217,13 @@ impl Story<'_, '_> {
                 ),
                 format!("{what_zh}：平台 {ours}，渠道 {theirs}，币种不同，不作金额比较。"),
             ),
-            Code::DirectionMismatch => (
-                format!("{what}: the ledger books {ours}, the provider {theirs}: the other direction."),
-                format!("{what_zh}：平台记 {ours}，渠道记 {theirs}，收支方向相反。"),
-            ),
+            Code::DirectionMismatch => {
+                let [ours, theirs] = [self.ledger, self.statement].map(|side| Self::list(side, signed));
+                (
+                    format!("{what}: the ledger books {ours}, the provider {theirs}: the other direction."),
+                    format!("{what_zh}：平台记 {ours}，渠道记 {theirs}，收支方向相反。"),
+                )
+            }
             _ => return None,
         };
         Some(told)
@@ -205,14 +231,14 @@ impl Story<'_, '_> {
 
     /// Both sides have it, in different states.
     fn statuses(&self, what: &str, what_zh: &str) -> Option<Told> {
-        let (ours, theirs) = (Self::words_of_status(self.ledger), Self::words_of_status(self.statement));
         let told = match self.difference.code {
             Code::StatusProviderSuccess
             | Code::StatusLedgerSuccess
             | Code::LateSuccessAfterClose
             | Code::ReversalUnconfirmed
             | Code::PayoutFailed => {
-                let shown = Self::list(self.statement, amount);
+                let (ours, theirs) = (Self::words_of_status(self.ledger), Self::words_of_status(self.statement));
+                let shown = &self.theirs;
                 let ours = if ours.is_empty() { "REVERSED".to_owned() } else { ours };
                 (
                     format!("{what}: the ledger says {ours}, the provider {theirs} over {shown}."),
@@ -220,7 +246,7 @@ impl Story<'_, '_> {
                 )
             }
             Code::ReversalUnbooked => {
-                let shown = Self::list(self.ledger, amount);
+                let shown = &self.ours;
                 (
                     format!("{what}: the provider undid the payment, the ledger still has {shown} as a success."),
                     format!("{what_zh}：渠道已撤销/冲正，平台仍记成功 {shown}。"),
@@ -269,7 +295,7 @@ impl Story<'_, '_> {
     /// Both sides have it, with another party, account or day.
     fn places(&self, what: &str, what_zh: &str) -> Option<Told> {
         let both = |of: fn(&Record<'_>) -> String| {
-            let side = |side: &[Record<'_>]| side.first().map(of).unwrap_or_default();
+            let side = |side: &[&Record<'_>]| side.first().map(|record| of(record)).unwrap_or_default();
             (side(self.ledger), side(self.statement))
         };
         let told = match self.difference.code {
@@ -302,7 +328,7 @@ impl Story<'_, '_> {
 
     fn duplicates(&self, what: &str, what_zh: &str) -> Option<Told> {
         let surplus = if self.statement.is_empty() { self.ledger } else { self.statement };
-        let list = Self::list(surplus, amount);
+        let list = if self.statement.is_empty() { &self.ours } else { &self.theirs };
         let good = if self.related.is_empty() { "" } else { " beside the one that matches" };
         let rows = if surplus.len() == 1 { "row" } else { "rows" };
         let good_zh = if self.related.is_empty() { "" } else { "（另有一笔已正常匹配）" };
@@ -339,9 +365,9 @@ impl Story<'_, '_> {
         let expected = self.difference.fee_delta.map(|delta| charged_total - delta);
         // A charge is negative to us; people say what was charged.
         let turned = charged_total < Total::ZERO || expected.is_some_and(|expected| expected < Total::ZERO);
-        let say = |total: Total| self.total(Some(if turned { -total } else { total }));
+        let say = |total: Option<Total>| self.total(total.map(|total| if turned { -total } else { total }));
         let verb = if turned { "charged" } else { "returned" };
-        let (charged, expected) = (say(charged_total), expected.map_or("?".to_owned(), say));
+        let (charged, expected) = (say(Some(charged_total)), say(expected));
         match self.difference.code {
             Code::FeeOvercharged | Code::FeeUndercharged | Code::FeeMissing | Code::FeeRefundMismatch
                 if self.difference.fee_delta.is_some() =>

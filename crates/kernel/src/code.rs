@@ -298,7 +298,12 @@ impl Codes {
 
     /// The codes in order of precedence.
     pub fn iter(self) -> impl Iterator<Item = Code> {
-        Code::ALL.iter().copied().filter(move |&code| self.has(code))
+        let mut left = self;
+        std::iter::from_fn(move || {
+            let first = left.primary()?;
+            left = left.without(first);
+            Some(first)
+        })
     }
 }
 

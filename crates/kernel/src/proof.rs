@@ -26,12 +26,12 @@ impl Tally {
     #[must_use]
     pub fn of<'r, 'a: 'r>(records: impl Iterator<Item = &'r Record<'a>>) -> Self {
         let mut tally = Self::default();
-        let mut sums = Sums::default();
+        let (mut purses, mut sums) = (Purses::default(), Sums::default());
         for record in records {
             tally.rows += 1;
-            sums.add((record.account, record.currency), record.effect());
+            sums.add(purses.number(record), record.effect());
         }
-        sums.into_effects(&mut tally.effect);
+        sums.into_effects(&purses, &mut tally.effect);
         tally
     }
 
@@ -76,31 +76,47 @@ impl Tally {
     }
 }
 
-/// Money by account and currency while it is summed: no name is copied for a record.
+/// Accounts and currencies by number: no name is copied for a record, and each is looked up once.
 #[derive(Default)]
-struct Sums<'a> {
-    list: Vec<((&'a str, Currency), Total)>,
+struct Purses<'a> {
+    list: Vec<(&'a str, Currency)>,
     numbers: HashMap<(&'a str, Currency), usize>,
     last: usize,
 }
 
-impl<'a> Sums<'a> {
-    fn add(&mut self, key: (&'a str, Currency), effect: Total) {
-        if effect.is_zero() {
-            return;
-        }
-        if self.list.get(self.last).is_none_or(|(last, _)| *last != key) {
+impl<'a> Purses<'a> {
+    fn number(&mut self, record: &Record<'a>) -> usize {
+        let key = (record.account, record.currency);
+        if self.list.get(self.last) != Some(&key) {
             self.last = *self.numbers.entry(key).or_insert_with(|| {
-                self.list.push((key, Total::ZERO));
+                self.list.push(key);
                 self.list.len() - 1
             });
         }
-        self.list[self.last].1 += effect;
+        self.last
+    }
+}
+
+/// Money by account and currency while it is summed.
+#[derive(Default)]
+struct Sums(Vec<Total>);
+
+impl Sums {
+    fn add(&mut self, purse: usize, effect: Total) {
+        if effect.is_zero() {
+            return;
+        }
+        if purse >= self.0.len() {
+            self.0.resize(purse + 1, Total::ZERO);
+        }
+        self.0[purse] += effect;
     }
 
-    fn into_effects(self, effects: &mut BTreeMap<(String, Currency), Total>) {
-        for ((account, currency), sum) in self.list {
-            *effects.entry((account.to_owned(), currency)).or_default() += sum;
+    fn into_effects(self, purses: &Purses<'_>, effects: &mut BTreeMap<(String, Currency), Total>) {
+        for (&(account, currency), sum) in purses.list.iter().zip(self.0) {
+            if !sum.is_zero() {
+                *effects.entry((account.to_owned(), currency)).or_default() += sum;
+            }
         }
     }
 }
@@ -134,21 +150,21 @@ impl Ends {
     /// states another exposure than its records have.
     pub fn count(&mut self, records: &[Record<'_>], members: &[u32], outcomes: &[Outcome]) -> Result<(), Broken> {
         let mut ended = vec![0_u8; records.len()];
-        let mut by_state: BTreeMap<(Book, State), (u64, Sums<'_>)> = BTreeMap::new();
-        let mut exposure = Sums::default();
+        let mut by_state: BTreeMap<(Book, State), (u64, Sums)> = BTreeMap::new();
+        let (mut purses, mut exposure) = (Purses::default(), Sums::default());
         for outcome in outcomes {
             let mut effect = Total::ZERO;
             for (at, state) in outcome.records() {
                 let record = &records[at as usize];
                 ended[at as usize] = ended[at as usize].saturating_add(1);
-                let key = (record.account, record.currency);
+                let purse = purses.number(record);
                 let (rows, moved) = by_state.entry((record.book, state)).or_default();
                 *rows += 1;
-                moved.add(key, record.effect());
+                moved.add(purse, record.effect());
                 let effect_here = if record.book == Book::Ledger { -record.effect() } else { record.effect() };
                 effect += effect_here;
                 if !matches!(state, State::Matched | State::LateMatched) {
-                    exposure.add(key, effect_here);
+                    exposure.add(purse, effect_here);
                 }
             }
             prove_outcome(records, outcome, effect)?;
@@ -156,9 +172,9 @@ impl Ends {
         for (key, (rows, moved)) in by_state {
             let tally = self.by_state.entry(key).or_default();
             tally.rows += rows;
-            moved.into_effects(&mut tally.effect);
+            moved.into_effects(&purses, &mut tally.effect);
         }
-        exposure.into_effects(&mut self.exposure);
+        exposure.into_effects(&purses, &mut self.exposure);
         for &one in members {
             if ended[one as usize] != 1 {
                 let record = &records[one as usize];
