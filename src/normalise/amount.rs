@@ -3,6 +3,7 @@
 use tieout_kernel::currency::Currency;
 use tieout_kernel::money::Minor;
 
+use crate::formats::Span;
 use crate::reject::RejectReason;
 
 /// A decimal number exactly as it was written: `digits × 10^-scale`.
@@ -177,6 +178,34 @@ impl std::fmt::Display for Exact {
     }
 }
 
+/// An amount in hundredths as most cells have it, up to eight digits, a point and two more, read in one go: 1 to 8 bytes
+/// cost the same. `None` for any other text, a number or not, and where fewer than eight bytes stand before the point.
+#[inline]
+pub(super) fn hundredths(text: &[u8], cell: Span) -> Option<i64> {
+    const DIGITS: usize = 8;
+    let digit = |byte: u8| Some(byte.wrapping_sub(b'0')).filter(|&digit| digit <= 9);
+    let (first, end) = (cell.start as usize, cell.end as usize);
+    let point = end.checked_sub(3).filter(|&point| point > first)?;
+    let (is_negative, &[b'.', tens, ones]) = (text[first] == b'-', text.get(point..end)?) else { return None };
+    let count = (point - first - usize::from(is_negative)).min(DIGITS + 1);
+    if count == 0 || count > DIGITS {
+        return None;
+    }
+    // The first byte is the lowest; what stands before the number counts as zeros.
+    let before = 64 - 8 * count;
+    let bytes = text.get(point.checked_sub(DIGITS)?..point)?.try_into().ok()?;
+    let digits = ((u64::from_le_bytes(bytes) ^ u64::from_le_bytes([b'0'; DIGITS])) >> before) << before;
+    // The top bit of a byte that is above nine; or of one beside it, which is then read the long way.
+    if (digits.wrapping_add(0x7676_7676_7676_7676) | digits) & 0x8080_8080_8080_8080 != 0 {
+        return None;
+    }
+    let twos = (digits * 10 + (digits >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (twos * 100 + (twos >> 16)) & 0x0000_ffff_0000_ffff;
+    let whole = (fours * 10_000 + (fours >> 32)) & 0xffff_ffff;
+    let amount = whole.cast_signed() * 100 + i64::from(digit(tens)?) * 10 + i64::from(digit(ones)?);
+    Some(if is_negative { -amount } else { amount })
+}
+
 /// An integer with a decimal mark `scale` digits from its end.
 #[must_use]
 pub fn decimal_text(units: i128, scale: u8) -> String {
@@ -309,7 +338,47 @@ mod tests {
         }
     }
 
+    /// What [`hundredths`] makes of a text between others.
+    fn in_hundredths(before: &str, text: &str) -> Option<i64> {
+        let at = |place: usize| u32::try_from(place).unwrap();
+        let cell = Span { start: at(before.len()), end: at(before.len() + text.len()) };
+        hundredths(format!("{before}{text},1234.56\n").as_bytes(), cell)
+    }
+
+    #[test]
+    fn plain_amounts_are_read_in_one_go() {
+        let before = "a row,9,";
+        for (text, amount) in [
+            ("0.00", 0),
+            ("-0.01", -1),
+            ("1.13", 113),
+            ("-12.30", -1230),
+            ("123456.78", 12_345_678),
+            ("99999999.99", 9_999_999_999),
+            ("-99999999.99", -9_999_999_999),
+            ("00000001.00", 100),
+        ] {
+            assert_eq!(in_hundredths(before, text), Some(amount), "{text}");
+        }
+        for text in
+            ["", ".50", "-.50", "+1.00", "1", "1.5", "1.234", "1,00", "123456789.00", "1a.00", "-", "1.0x", "１.00"]
+        {
+            assert_eq!(in_hundredths(before, text), None, "{text}");
+        }
+        assert_eq!(in_hundredths("", "1.13"), None, "nothing before it to read along");
+        assert_eq!(hundredths(b"12345678901.00", Span::ABSENT), None);
+    }
+
     proptest! {
+        #[test]
+        fn what_is_read_in_one_go_is_what_is_read_digit_by_digit(
+            before in "[0-9a-z,.-]{0,12}", text in "-?[0-9]{0,9}[.,:/a-]?[0-9:]{0,3}"
+        ) {
+            if let Some(amount) = in_hundredths(&before, &text) {
+                prop_assert_eq!(read(&text), Ok(amount));
+            }
+        }
+
         #[test]
         fn text_to_money_to_text_is_the_identity(minor in -Minor::LIMIT..=Minor::LIMIT) {
             let text = decimal_text(i128::from(minor), 2);

@@ -91,6 +91,8 @@ pub struct Normaliser {
     wanted: Vec<String>,
     bound: Bound,
     kind_depends_on_direction: bool,
+    /// Whether amounts are in major units and written in the plain way.
+    reads_hundredths: bool,
     clock: Clock,
     booked_clock: Clock,
 }
@@ -208,7 +210,18 @@ impl Normaliser {
         };
         let booked_clock = clock.clone();
         let mapping = mapping.clone();
-        Self { mapping, principal, needs, wanted, bound, kind_depends_on_direction, clock, booked_clock }
+        let reads_hundredths = mapping.unit == Unit::Major && mapping.notation == Notation::default();
+        Self {
+            mapping,
+            principal,
+            needs,
+            wanted,
+            bound,
+            kind_depends_on_direction,
+            reads_hundredths,
+            clock,
+            booked_clock,
+        }
     }
 
     /// The raw columns to read, in the order in which [`Normaliser::columns`] expects them.
@@ -569,6 +582,14 @@ impl<'b> Columns<'b> {
         }
     }
 
+    /// An amount that is written as nearly all are; any other is read the long way.
+    #[inline]
+    fn plain_minor(&self, row: usize, place: usize) -> Option<i64> {
+        let RawColumn::Spans(text, cells) = &self.raw.columns[place] else { return None };
+        let is_plain = self.normaliser.reads_hundredths && self.currency[row].exponent() == 2;
+        if is_plain { amount::hundredths(text.as_bytes(), cells[row]) } else { None }
+    }
+
     /// The sum of a rule's parts in minor units; the failing column with the reason otherwise.
     fn money(
         &self,
@@ -576,6 +597,11 @@ impl<'b> Columns<'b> {
         rule: &BoundMoney,
         rounding: Rounding,
     ) -> Result<Option<Minor>, (Option<usize>, RejectReason)> {
+        if let [(place, sign)] = rule.parts.as_slice()
+            && let Some(minor) = self.plain_minor(row, *place)
+        {
+            return Ok(Minor::new(minor * i64::from(*sign)));
+        }
         let mut sum: Option<Exact> = None;
         let mut last = None;
         for &(place, sign) in &rule.parts {
