@@ -11,6 +11,7 @@
 
 use std::collections::BTreeMap;
 
+use arrow_array::RecordBatch;
 use rayon::prelude::*;
 use tieout_kernel::code::{Code, Severity};
 use tieout_kernel::key::{KeyHasher, event_key};
@@ -28,8 +29,6 @@ use crate::report::{Runs, Table, Written};
 
 /// Records of a lot, at least: few enough for a cache, enough to be worth a task.
 const LOT: usize = 1 << 11;
-/// Bytes of a difference's id.
-const ID: usize = 33;
 
 /// What all turns came to.
 #[derive(Debug, Default)]
@@ -154,16 +153,34 @@ fn one_lot(night: &Night<'_>, scan: &Scan, residue: &Residue, wants_table: bool)
     Ok(Lot { matched: tables.slow_match_count(), codes, ends, fetched, rows })
 }
 
+/// Where a row belongs: by tier, code and id.
+type Rank = (Option<Severity>, Option<Code>, [u128; 2]);
+
 /// The order of the table: the most urgent first, then by code and id.
-fn order() -> impl Fn(&Table, usize) -> (Option<Severity>, Option<Code>, [u8; ID]) {
+fn order() -> impl Fn(&Table) -> Vec<Rank> {
     let place = |name: &str| DIFFERENCES.columns.iter().position(|column| column.name == name);
     let [severity, code, id] =
         ["severity", "code", "difference_id"].map(|name| place(name).expect("the table has this column"));
-    move |table, row| {
-        let text = |column: usize| table.text(column, row).unwrap_or_default();
-        let id = text(id).as_bytes().try_into().expect("all ids have one length");
-        (Severity::from_word(text(severity)), Code::from_word(text(code)), id)
+    move |table| {
+        let rows = table.batches.first().map_or(0, RecordBatch::num_rows);
+        let text = |column: usize, row: usize| table.text(column, row).unwrap_or_default();
+        let mut last = ("", "", None, None);
+        let rank = |row: usize| {
+            let words = (text(severity, row), text(code, row));
+            if words != (last.0, last.1) {
+                last = (words.0, words.1, Severity::from_word(words.0), Code::from_word(words.1));
+            }
+            (last.2, last.3, in_order(text(id, row)))
+        };
+        (0..rows).map(rank).collect()
     }
+}
+
+/// An id, which is a letter and 32 digits, as two numbers of the same order.
+fn in_order(id: &str) -> [u128; 2] {
+    let digits: &[u8; 32] = id.as_bytes().last_chunk().expect("all ids have one length");
+    let (high, low) = digits.split_at(16);
+    [high, low].map(|half| u128::from_be_bytes(half.try_into().expect("half of 32 is 16")))
 }
 
 /// Puts records without a number of their own beside whoever shares the name by which they are told apart: a
@@ -193,6 +210,15 @@ fn name_keyless(night: &Night<'_>, scan: &Scan, agreed: &mut Agreed, progress: &
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ids_as_numbers_keep_their_order() {
+        let mut ids: Vec<String> =
+            (0..500_u128).map(|one| format!("D{:032x}", one.wrapping_mul(u128::MAX / 7))).collect();
+        ids.sort();
+        assert!(ids.is_sorted_by_key(|id| in_order(id)));
+        assert_ne!(in_order(&ids[0]), in_order(&ids[1]));
+    }
 
     #[test]
     fn partitions_stay_whole_and_every_place_is_in_one_lot() {

@@ -2,6 +2,7 @@
 
 pub mod evidence;
 mod frame;
+mod parquet_file;
 mod runs;
 pub mod schema;
 mod sheet;

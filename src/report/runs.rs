@@ -19,12 +19,12 @@ use arrow_array::types::{Date32Type, Decimal128Type, Int64Type, TimestampMicrose
 use arrow_array::{Array as _, ArrayRef, ArrowPrimitiveType, BooleanArray, PrimitiveArray, RecordBatch, StringArray};
 use arrow_schema::{ArrowError, DataType};
 use arrow_select::interleave::interleave_record_batch;
-use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::basic::Compression;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use rayon::prelude::*;
 
+use super::parquet_file::ParquetFile;
 use super::sheet::{PART, Table, TableSpec};
 use super::written::{Written, in_lots};
 use crate::error::Error;
@@ -51,8 +51,8 @@ pub struct Runs<'m, O> {
     spilled: Vec<Body>,
 }
 
-impl<'m, K: Ord + Send, O: Fn(&Table, usize) -> K + Sync> Runs<'m, O> {
-    /// None yet; `order` says where a row of the first batch of a table belongs, and no two rows belong to one place.
+impl<'m, K: Ord + Send, O: Fn(&Table) -> Vec<K> + Sync> Runs<'m, O> {
+    /// None yet; `order` says where the rows of the first batch of a table belong, and no two rows belong to one place.
     #[must_use]
     pub const fn new(spec: TableSpec, memory: &'m Memory, order: O) -> Self {
         Self { spec, memory, order, held: Vec::new(), bytes: 0, spilled: Vec::new() }
@@ -80,18 +80,14 @@ impl<'m, K: Ord + Send, O: Fn(&Table, usize) -> K + Sync> Runs<'m, O> {
             .set_data_page_size_limit(PAGE)
             .set_max_row_group_row_count(Some(ROW_GROUP))
             .build();
-        let mut writer = ArrowWriter::try_new(Spool::new(self.memory), self.spec.schema(), Some(properties))
-            .expect("a schema of plain columns can be written");
+        let mut writer = ParquetFile::new(Spool::new(self.memory), self.spec.schema(), properties);
         let full = |e: &dyn std::fmt::Display| Memory::cannot_spill(&self.memory.spill_dir, e);
         let held = std::mem::take(&mut self.held).into_iter().map(Source::held).collect();
         self.bytes = 0;
         let mut merge = Merge::of(self.spec, &self.order, held).map_err(|e| full(&e))?;
         let next = || merge.lot().map_err(|e| full(&e));
-        side_by_side(next, |lot| {
-            let mut batches = lot.iter().flat_map(|table| &table.batches);
-            batches.try_for_each(|batch| writer.write(batch)).map_err(|e| full(&e))
-        })?;
-        self.spilled.push(writer.into_inner().map_err(|e| full(&e))?.finish()?);
+        side_by_side(next, |lot| writer.write(lot.iter().flat_map(|table| &table.batches)).map_err(|e| full(&e)))?;
+        self.spilled.push(writer.finish().map_err(|e| full(&e))?.finish()?);
         Ok(())
     }
 
@@ -128,26 +124,29 @@ impl Source {
 }
 
 /// Rows in order of which the next one is known.
-struct Run {
+struct Run<K> {
     source: Source,
     /// The rows at hand, as one batch; none at the beginning and at the end.
     table: Table,
     row: usize,
+    /// Where those belong that are not among the heads yet.
+    places: std::vec::IntoIter<K>,
 }
 
 struct Merge<'m, K, O> {
     spec: TableSpec,
     order: &'m O,
-    runs: Vec<Run>,
+    runs: Vec<Run<K>>,
     /// The next row of each run that has one.
     heads: BinaryHeap<Reverse<(K, usize)>>,
 }
 
-impl<'m, K: Ord, O: Fn(&Table, usize) -> K> Merge<'m, K, O> {
+impl<'m, K: Ord, O: Fn(&Table) -> Vec<K>> Merge<'m, K, O> {
     fn of(spec: TableSpec, order: &'m O, sources: Vec<Source>) -> Result<Self, ArrowError> {
         let mut merge = Self { spec, order, runs: Vec::new(), heads: BinaryHeap::new() };
         for source in sources {
-            merge.runs.push(Run { source, table: Table { spec, rows: 0, batches: Vec::new() }, row: 0 });
+            let table = Table { spec, rows: 0, batches: Vec::new() };
+            merge.runs.push(Run { source, table, row: 0, places: Vec::new().into_iter() });
             merge.advance(merge.runs.len() - 1)?;
         }
         Ok(merge)
@@ -160,10 +159,10 @@ impl<'m, K: Ord, O: Fn(&Table, usize) -> K> Merge<'m, K, O> {
         if read {
             run.row = 0;
             run.table.batches = run.source.next()?.into_iter().collect();
+            run.places = (self.order)(&run.table).into_iter();
         }
-        if !run.table.batches.is_empty() {
-            let key = (self.order)(&run.table, run.row);
-            self.heads.push(Reverse((key, at)));
+        if let Some(place) = run.places.next() {
+            self.heads.push(Reverse((place, at)));
         }
         Ok(read)
     }
@@ -265,8 +264,10 @@ mod tests {
         sheet.finish()
     }
 
-    fn number(table: &Table, row: usize) -> i64 {
-        table.cell(&table.batches[0], 0, row).unwrap().parse().unwrap()
+    fn numbers(table: &Table) -> Vec<i64> {
+        let batch = table.batches.first();
+        let number = |row: usize| batch.and_then(|batch| table.cell(batch, 0, row)).unwrap().parse().unwrap();
+        (0..batch.map_or(0, RecordBatch::num_rows)).map(number).collect()
     }
 
     #[test]
@@ -278,7 +279,7 @@ mod tests {
             let parts: Vec<&[i64]> = all.chunks(PART).collect();
             let single = in_parts(SPEC, None, &parts, &held, |part| table(part)).unwrap();
             for (lots, memory) in [(1_i64, &held), (7, &held), (7, &on_disk), (40, &on_disk)] {
-                let mut runs = Runs::new(SPEC, memory, number);
+                let mut runs = Runs::new(SPEC, memory, numbers);
                 for lot in 0..lots {
                     // Lots of very different lengths.
                     let own: Vec<i64> = all.iter().copied().filter(|one| (one * one / 5) % lots == lot).collect();

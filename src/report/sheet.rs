@@ -10,10 +10,10 @@ use arrow_array::builder::{
 };
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{Date32Type, Decimal128Type, Int64Type, TimestampMicrosecondType};
-use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch, StringArray};
+use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use bytes::Bytes;
-use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::KeyValue;
@@ -25,6 +25,7 @@ use tieout_kernel::currency::Currency;
 use tieout_kernel::money::Total;
 use tieout_kernel::record::Instant;
 
+use super::parquet_file::ParquetFile;
 use crate::error::{Complaint, Error};
 use crate::normalise::push_decimal;
 use crate::store::Body;
@@ -150,8 +151,8 @@ impl TableSpec {
         ["\u{feff}".as_bytes(), &head].concat()
     }
 
-    /// Writes it as Parquet, batch by batch. Equal batches give equal bytes.
-    pub(super) fn writer<W: Write + Send>(&self, to: W) -> ArrowWriter<W> {
+    /// Writes it as Parquet. Equal batches give equal bytes.
+    pub(super) fn writer<W: Write + Send>(&self, to: W) -> ParquetFile<W> {
         let version = KeyValue::new(VERSION_KEY.to_owned(), format!("{}/{}", self.name, self.version));
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::try_new(3).expect("3 is a level of zstd")))
@@ -162,8 +163,7 @@ impl TableSpec {
         let properties = seldom_repeated.fold(properties, |properties, column| {
             properties.set_column_dictionary_enabled(ColumnPath::from(column.name), false)
         });
-        ArrowWriter::try_new(to, self.schema(), Some(properties.build()))
-            .expect("a schema of plain columns can be written")
+        ParquetFile::new(to, self.schema(), properties.build())
     }
 
     /// The name of its Parquet file.
@@ -401,10 +401,8 @@ impl Table {
     pub fn parquet(&self) -> Bytes {
         let mut bytes = Vec::new();
         let mut writer = self.spec.writer(&mut bytes);
-        for batch in &self.batches {
-            writer.write(batch).expect("writing to memory does not fail");
-        }
-        writer.close().expect("writing to memory does not fail");
+        writer.write(self.batches.iter()).expect("writing to memory does not fail");
+        writer.finish().expect("writing to memory does not fail");
         bytes.into()
     }
 
@@ -438,11 +436,11 @@ impl Table {
             csv_written(for_people, |writer| {
                 for row in 0..batch.num_rows() {
                     for column in &mut columns {
-                        let holds = column.holds;
+                        let values = column.values;
                         let cell = column.cell(row);
-                        match holds {
-                            Holds::Text if for_people => writer.write_field(guarded(cell).as_bytes())?,
-                            Holds::Decimal if for_people => writer.write_field(without_idle_zeros(cell))?,
+                        match values {
+                            Values::Text(_) if for_people => writer.write_field(guarded(cell).as_bytes())?,
+                            Values::Decimal(_) if for_people => writer.write_field(without_idle_zeros(cell))?,
                             _ => writer.write_field(cell)?,
                         }
                     }
@@ -528,47 +526,66 @@ impl Table {
 
 /// A column whose cells are written as text, row after row.
 struct CellText<'b> {
-    holds: Holds,
-    array: &'b ArrayRef,
+    nulls: Option<&'b NullBuffer>,
+    values: Values<'b>,
     text: String,
     /// What `text` is of, where cells of one value come one after the other.
     last: Option<i64>,
 }
 
+/// The values of a column by what it holds.
+#[derive(Clone, Copy)]
+enum Values<'b> {
+    Text(&'b StringArray),
+    Integer(&'b [i64]),
+    Decimal(&'b [i128]),
+    Date(&'b [i32]),
+    Instant(&'b [i64]),
+    Boolean(&'b BooleanArray),
+}
+
 impl<'b> CellText<'b> {
-    const fn of(holds: Holds, array: &'b ArrayRef) -> Self {
-        Self { holds, array, text: String::new(), last: None }
+    fn of(holds: Holds, array: &'b ArrayRef) -> Self {
+        let values = match holds {
+            Holds::Text => Values::Text(array.as_string()),
+            Holds::Integer => Values::Integer(array.as_primitive::<Int64Type>().values()),
+            Holds::Decimal => Values::Decimal(array.as_primitive::<Decimal128Type>().values()),
+            Holds::Date => Values::Date(array.as_primitive::<Date32Type>().values()),
+            Holds::Instant => Values::Instant(array.as_primitive::<TimestampMicrosecondType>().values()),
+            Holds::Boolean => Values::Boolean(array.as_boolean()),
+        };
+        Self { nulls: array.nulls(), values, text: String::new(), last: None }
     }
 
     /// The text of a cell; nothing for nothing.
     fn cell(&mut self, row: usize) -> &str {
-        if self.array.is_null(row) {
+        if self.nulls.is_some_and(|nulls| nulls.is_null(row)) {
             return "";
         }
-        let (array, text) = (self.array, &mut self.text);
-        match self.holds {
-            Holds::Text => return array.as_string::<i32>().value(row),
-            Holds::Integer => {
+        let text = &mut self.text;
+        match self.values {
+            Values::Text(values) => return values.value(row),
+            Values::Integer(values) => {
                 text.clear();
-                text.push_str(itoa::Buffer::new().format(array.as_primitive::<Int64Type>().value(row)));
+                text.push_str(itoa::Buffer::new().format(values[row]));
             }
-            Holds::Decimal => {
+            Values::Decimal(values) => {
                 text.clear();
-                push_decimal(text, array.as_primitive::<Decimal128Type>().value(row), MONEY_SCALE);
+                push_decimal(text, values[row], MONEY_SCALE);
             }
-            Holds::Date => {
-                let day = array.as_primitive::<Date32Type>().value(row);
+            Values::Date(values) => {
+                let day = values[row];
                 if self.last.replace(day.into()) != Some(day.into()) {
                     *text = Day(day).to_string();
                 }
             }
-            Holds::Instant => {
-                let micros = array.as_primitive::<TimestampMicrosecondType>().value(row);
+            Values::Instant(values) => {
+                let micros = values[row];
                 if self.last.replace(micros) != Some(micros) {
                     *text = instant_text(micros);
                 }
             }
-            Holds::Boolean => return if array.as_boolean().value(row) { "true" } else { "false" },
+            Values::Boolean(values) => return if values.value(row) { "true" } else { "false" },
         }
         &self.text
     }

@@ -2,9 +2,9 @@
 
 use std::io::Write as _;
 
-use parquet::arrow::ArrowWriter;
 use rayon::prelude::*;
 
+use super::parquet_file::ParquetFile;
 use super::sheet::{ForPeople, Table, TableSpec};
 use crate::error::Error;
 use crate::memory::Memory;
@@ -64,7 +64,7 @@ pub(super) fn in_lots(
 /// The files in the making.
 struct Files<'m> {
     texts: Texts<'m>,
-    parquet: ArrowWriter<Spool<'m>>,
+    parquet: ParquetFile<Spool<'m>>,
     rows: u64,
 }
 
@@ -88,7 +88,7 @@ impl<'m> Files<'m> {
 
     fn write(&mut self, lot: &[Table], people: Option<ForPeople<'_>>) -> Result<(), Error> {
         let Self { texts, parquet, rows } = self;
-        let encode = || lot.iter().flat_map(|table| &table.batches).try_for_each(|batch| parquet.write(batch));
+        let encode = || parquet.write(lot.iter().flat_map(|table| &table.batches));
         let (encoded, written) = rayon::join(encode, || texts.write(lot, people));
         encoded.map_err(|e| parquet.inner().failed(&e))?;
         *rows += lot.iter().map(|table| table.rows).sum::<u64>();
@@ -97,7 +97,7 @@ impl<'m> Files<'m> {
 
     fn finish(self, spec: TableSpec) -> Result<Written, Error> {
         let Texts { csv, for_people } = self.texts;
-        let parquet = self.parquet.into_inner().map_err(|e| csv.failed(&e))?;
+        let parquet = self.parquet.finish().map_err(|e| csv.failed(&e))?;
         let for_people = for_people.map(Spool::finish).transpose()?;
         Ok(Written { spec, csv: csv.finish()?, parquet: parquet.finish()?, for_people, rows: self.rows })
     }
