@@ -22,10 +22,10 @@ use crate::progress::Progress;
 use crate::reject::Reject;
 
 /// Rows of one partition aimed at: small enough for a cache, large enough to be worth a task.
-const PARTITION_ROWS: u64 = 32_768;
+const PARTITION_ROWS: u64 = 16_384;
 /// There are at least so many: how many rows come is only guessed, and what differs goes through memory by
 /// partitions.
-const PARTITIONS_MIN: u64 = 64;
+const PARTITIONS_MIN: u64 = 256;
 /// Rejects of a file that are kept as rows; beyond that they are counted.
 pub(super) const REJECTS_MAX: usize = 100_000;
 
