@@ -42,9 +42,9 @@ use crate::job::{Plan, day_of};
 use crate::memory::Memory;
 use crate::pipeline::{at_once, side_by_side};
 use crate::reconcile::Reconciled;
-use crate::report::VERSION_KEY;
 use crate::report::evidence::Lines;
 use crate::report::schema::HISTORY;
+use crate::report::{VERSION_KEY, append_group};
 use crate::store::{Body, Spool, Store};
 
 /// The file of a run's history.
@@ -199,7 +199,7 @@ impl Ended<'_, '_> {
             numbered.into_par_iter().with_max_len(1).map(encode).collect::<Result<Vec<_>, Error>>().map(Some)
         };
         side_by_side(next, |lot| {
-            let written = lot.into_iter().try_for_each(|columns| append(&mut writer, columns));
+            let written = lot.into_iter().try_for_each(|columns| append_group(&mut writer, columns));
             written.map_err(|e| full(&e))
         })?;
         writer.into_inner().map_err(|e| full(&e))?.finish()
@@ -454,12 +454,6 @@ impl Rows {
 }
 
 type HistoryWriter<'m> = SerializedFileWriter<Spool<'m>>;
-
-fn append(writer: &mut HistoryWriter<'_>, columns: Vec<ArrowColumnChunk>) -> Result<(), ParquetError> {
-    let mut group = writer.next_row_group()?;
-    columns.into_iter().try_for_each(|column| column.append_to_row_group(&mut group))?;
-    group.close().map(|_| ())
-}
 
 /// Hashes do not compress and nobody searches them by range: they are written as they are. What is small beside its
 /// type is written as differences.

@@ -187,7 +187,7 @@ pub(super) fn hundredths(text: &[u8], cell: Span) -> Option<i64> {
     let (first, end) = (cell.start as usize, cell.end as usize);
     let point = end.checked_sub(3).filter(|&point| point > first)?;
     let (is_negative, &[b'.', tens, ones]) = (text[first] == b'-', text.get(point..end)?) else { return None };
-    let count = (point - first - usize::from(is_negative)).min(DIGITS + 1);
+    let count = point - first - usize::from(is_negative);
     if count == 0 || count > DIGITS {
         return None;
     }

@@ -185,13 +185,13 @@ impl<'b> Texts<'b> {
         let text = match self {
             Self::Nothing => return None,
             Self::Same(text) => text,
-            Self::Views(array) => trim(array.value(row)),
+            Self::Views(array) => return told(array.value(row)),
             Self::Spans(text, spans) => {
                 let Span { start, end } = spans[row];
                 text.get(start as usize..end as usize)?
             }
             Self::Coded(numbers, _) if numbers.is_null(row) => return None,
-            Self::Coded(numbers, values) => trim(values.value(numbers.value(row) as usize)),
+            Self::Coded(numbers, values) => return told(values.value(numbers.value(row) as usize)),
             Self::Rule(rule, raw) => return rule.get(raw, row),
         };
         if text.is_empty() { None } else { Some(Cow::Borrowed(text)) }
@@ -235,7 +235,8 @@ impl<'b, T: Copy> Once<'b, T> {
     }
 }
 
-/// A text that is read as it is: trimmed, and none when nothing is left.
+/// A text as it counts: trimmed, and none when nothing is left.
+#[inline]
 fn told(text: &str) -> Option<Cow<'_, str>> {
     let text = trim(text);
     (!text.is_empty()).then_some(Cow::Borrowed(text))

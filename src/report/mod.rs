@@ -13,6 +13,7 @@ mod words;
 mod written;
 
 pub use frame::{Facts, Line};
+pub(crate) use parquet_file::append_group;
 pub use runs::Runs;
 pub use sheet::{Cells, ForPeople, Holds, Sheet, Spec, Table, TableSpec, VERSION_KEY, guarded};
 pub use words::masked;

@@ -5,7 +5,7 @@ use std::io::Write;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
+use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
@@ -77,9 +77,7 @@ impl<W: Write + Send> ParquetFile<W> {
         }
         let chunks: Vec<_> =
             columns.into_par_iter().with_max_len(1).map(ArrowColumnWriter::close).collect::<Result<_, _>>()?;
-        let mut group = self.file.next_row_group()?;
-        chunks.into_iter().try_for_each(|chunk| chunk.append_to_row_group(&mut group))?;
-        group.close()?;
+        append_group(&mut self.file, chunks)?;
         (self.rows, self.groups) = (0, self.groups + 1);
         Ok(())
     }
@@ -93,5 +91,49 @@ impl<W: Write + Send> ParquetFile<W> {
     pub(super) fn finish(mut self) -> Result<W, ParquetError> {
         self.end_group()?;
         self.file.into_inner()
+    }
+}
+
+/// Adds a row group of encoded columns to a file.
+pub(crate) fn append_group<W: Write + Send>(
+    file: &mut SerializedFileWriter<W>,
+    columns: Vec<ArrowColumnChunk>,
+) -> Result<(), ParquetError> {
+    let mut group = file.next_row_group()?;
+    columns.into_iter().try_for_each(|column| column.append_to_row_group(&mut group))?;
+    group.close().map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{Int64Array, StringArray};
+    use arrow_schema::{DataType, Field, Schema};
+
+    use super::*;
+
+    #[test]
+    fn the_bytes_are_those_of_one_thread_wherever_row_groups_end() {
+        let fields = vec![Field::new("number", DataType::Int64, true), Field::new("text", DataType::Utf8, true)];
+        let schema = Arc::new(Schema::new(fields));
+        let batch = |rows: i64| {
+            let numbers: Int64Array = (0..rows).map(|row| (row % 3 > 0).then_some(row)).collect();
+            let texts = StringArray::from_iter_values((0..rows).map(|row| format!("text {}", row % 7)));
+            RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(numbers), Arc::new(texts)]).unwrap()
+        };
+        // None, fewer than a group of ten, whole groups, some more than a group, several groups at once.
+        let cases: [&[&[i64]]; 6] = [&[], &[&[0]], &[&[9]], &[&[10], &[4, 6]], &[&[7, 7], &[0, 16, 1]], &[&[35], &[5]]];
+        for lots in cases {
+            let properties = WriterProperties::builder().set_max_row_group_row_count(Some(10)).build();
+            let mut single = ArrowWriter::try_new(Vec::new(), Arc::clone(&schema), Some(properties.clone())).unwrap();
+            let mut file = ParquetFile::new(Vec::new(), Arc::clone(&schema), properties);
+            for lot in lots {
+                let batches: Vec<RecordBatch> = lot.iter().map(|&rows| batch(rows)).collect();
+                batches.iter().for_each(|batch| single.write(batch).unwrap());
+                file.write(batches.iter()).unwrap();
+            }
+            assert!(file.finish().unwrap() == single.into_inner().unwrap(), "{lots:?}");
+        }
     }
 }
