@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use jiff::civil;
 use rayon::prelude::*;
-use tieout_kernel::action::Verb;
 use tieout_kernel::calendar::Day;
 use tieout_kernel::code::{Code, Severity};
 use tieout_kernel::key::{KeyHasher, event_key};
@@ -42,7 +41,7 @@ use crate::settle::{self, Booked};
 use crate::store::{self, Body, Store, sha256};
 use crate::verify;
 use crate::weigh::{self, RateFile};
-use crate::worklist::{self, Item, Register};
+use crate::worklist::{self, Register, Worklist};
 
 /// How a run is made.
 #[derive(Clone, Debug)]
@@ -101,7 +100,9 @@ pub fn run(
     let found = remembered(store, plan, date, &chain, &night, &scan, &carried)?;
     progress.stage("agree", None);
     let agreed = agree::settle_agreement(&night, &mut scan, Earlier { carried: &carried, found: &found })?;
-    let mut residue = agree::fetch(&night, &scan.lines_before, &agreed.places(), agreed.repeated, progress)?;
+    let places = agreed.places();
+    agree::fits_whole(places.len() + carried.len(), night.memory.limit)?;
+    let mut residue = agree::fetch(&night, &scan.lines_before, &places, agreed.repeated, progress)?;
     progress.stage("reconcile", None);
     bring_earlier(&night, &mut residue, carried, &found);
     let compared = residue.compared();
@@ -169,11 +170,11 @@ pub fn run(
         date,
     };
     let of_the_rest = || {
-        let items = wanted.items(Register::read(store, plan, &chain, replaced.as_ref())?);
+        let register = Register::read(store, plan, &chain, replaced.as_ref())?;
+        let worklist = wanted.written(register, made.for_people(&WORKLIST_FOR_PEOPLE))?;
+        summary.worklist = summary::worklist_lines(&worklist.counts);
         let booked = Booked::read(store, plan, replaced.as_ref(), &residue, &reconciled)?;
-        let worklist = wanted.table(&items)?;
-        summary.worklist = summary::worklist_lines(&items);
-        made.of_the_rest(&summary, &findings, &Asked { items, worklist, booked })
+        made.of_the_rest(&summary, &findings, worklist, &booked)
     };
     // What matched is most of what is written, and asks for nothing of what is made of the rest.
     let (of_matches, of_the_rest) = rayon::join(|| made.of_matches(), of_the_rest);
@@ -192,6 +193,10 @@ pub fn run(
     }
     progress.stage("publish", None);
     let manifest = made.manifest(&run_id, &summary, &chain, &blocked);
+    // What is written no longer needs what it was made of, and writing needs memory as well.
+    drop(reconciled);
+    drop(compared);
+    drop(residue);
     let run = publish::Run { id: &run_id, identity: &identity, replaces: replaces.as_ref() };
     let published = publish::publish(store, plan, date, &run, &outputs, manifest)?;
     Ok(Finished { summary, published: Some(published), exit_code })
@@ -581,13 +586,6 @@ struct Made<'m, 'r> {
     date: civil::Date,
 }
 
-/// What is asked of people and programs, and what was booked.
-struct Asked {
-    items: Vec<Item>,
-    worklist: Table,
-    booked: Booked,
-}
-
 /// Files to be made, each by itself.
 enum Task<'t> {
     /// A table for programs.
@@ -596,10 +594,12 @@ enum Task<'t> {
     Parquet(&'t Table),
     /// Some columns of a table for people.
     ForPeople(&'t Table, &'t [&'t str]),
-    /// The worklist's lines.
-    Items(&'t [Item]),
     /// The table of differences.
     Differences(&'t Tables<'t, 't>, &'t [Numbered<'t>]),
+    /// The pool.
+    OpenItems,
+    /// The journal.
+    Settlements(&'t Tables<'t, 't>, &'t Booked),
     /// The evidence of what matched.
     Matches(&'t Tables<'t, 't>, &'t Lines),
     /// The same where none is wanted.
@@ -635,32 +635,32 @@ impl Made<'_, '_> {
     }
 
     /// Everything else.
-    fn of_the_rest(&self, summary: &Summary, findings: &[Finding], asked: &Asked) -> Result<Vec<Output>, Error> {
-        let Asked { items, worklist, booked } = asked;
+    fn of_the_rest(
+        &self,
+        summary: &Summary,
+        findings: &[Finding],
+        worklist: Worklist,
+        booked: &Booked,
+    ) -> Result<Vec<Output>, Error> {
         let tables = self.tables();
         let numbered = tables::numbered(self.ids, self.reconciled);
         let summary_table = summary.table()?;
-        let settlements = settle::table(self.plan, &tables, self.ids, booked)?;
-        let open_items = self.leaving().table()?;
         let (rejects, findings, inputs) = (
             tables::rejects(self.night, self.scan)?,
             tables::findings(findings, &self.plan.job, self.date)?,
             self.inputs()?,
         );
         // The longest tasks first.
-        let mut tasks = vec![Task::Differences(&tables, &numbered)];
-        let people: [(&Table, &[&str]); 4] = [
-            (worklist, &WORKLIST_FOR_PEOPLE),
-            (&open_items, &OPEN_ITEMS_FOR_PEOPLE),
-            (&settlements, &SETTLEMENTS_FOR_PEOPLE),
-            (&summary_table, &SUMMARY_FOR_PEOPLE),
-        ];
-        tasks.extend(people.map(|(table, columns)| Task::ForPeople(table, columns)));
-        tasks.push(Task::Items(items));
-        for table in [worklist, &open_items, &settlements, &rejects, &findings, &inputs, &summary_table] {
+        let mut tasks =
+            vec![Task::Differences(&tables, &numbered), Task::OpenItems, Task::Settlements(&tables, booked)];
+        tasks.push(Task::ForPeople(&summary_table, &SUMMARY_FOR_PEOPLE));
+        for table in [&rejects, &findings, &inputs, &summary_table] {
             tasks.extend([Task::Csv(table), Task::Parquet(table)]);
         }
-        let mut outputs = self.all_done(&tasks)?;
+        let mut outputs = files_of(worklist.table);
+        let lines = worklist.lines.into_iter();
+        outputs.extend(lines.map(|(name, body, rows)| Output { name, body, rows: Some(rows), for_people: false }));
+        outputs.extend(self.all_done(&tasks)?);
         let mut text = serde_json::to_vec_pretty(summary).expect("a summary is plain values");
         text.push(b'\n');
         outputs.push(Output { name: Summary::FILE.to_owned(), body: text.into(), rows: None, for_people: true });
@@ -685,34 +685,30 @@ impl Made<'_, '_> {
         }
     }
 
+    /// Some columns of a table for people.
+    fn for_people<'c>(&self, columns: &'c [&'c str]) -> ForPeople<'c> {
+        ForPeople { columns, chinese: self.plan.language == Language::Chinese }
+    }
+
     /// Makes the files of a task.
     fn done(&self, task: &Task<'_>) -> Result<Vec<Output>, Error> {
-        let chinese = self.plan.language == Language::Chinese;
-        let output = |name: String, body: Body, rows: u64| Output { name, body, rows: Some(rows), for_people: false };
-        let form = |table: &Table, form: &str, bytes: Bytes| {
-            output(format!("{}.{form}", table.spec.name), bytes.into(), table.rows)
-        };
-        let written = |made: Written| {
-            let Written { spec, csv, parquet, for_people, rows } = made;
-            let name = |form: &str| format!("{}.{form}", spec.name);
-            let mut all = vec![output(name("csv"), csv, rows), output(name("parquet"), parquet, rows)];
-            let shown = for_people.map(|body| Output { for_people: true, ..output(name("people.csv"), body, rows) });
-            all.extend(shown);
-            all
-        };
+        let form = |table: &Table, form: &str, bytes: Bytes| output(table.spec.name, form, bytes.into(), table.rows);
         Ok(match task {
             Task::Csv(table) => vec![form(table, "csv", table.csv())],
             Task::Parquet(table) => vec![form(table, "parquet", table.parquet())],
             Task::ForPeople(table, columns) => {
-                let bytes = table.csv_for_people(ForPeople { columns, chinese });
+                let bytes = table.csv_for_people(self.for_people(columns));
                 vec![Output { for_people: true, ..form(table, "people.csv", bytes) }]
             }
-            Task::Items(items) => lines_of_items(items),
             Task::Differences(tables, numbered) => {
-                let people = ForPeople { columns: &DIFFERENCES_FOR_PEOPLE, chinese };
-                written(tables.differences(numbered, Some(people))?)
+                files_of(tables.differences(numbered, Some(self.for_people(&DIFFERENCES_FOR_PEOPLE)))?)
             }
-            Task::Matches(tables, lines) => written(tables.matches(self.agreed, lines)?),
+            Task::OpenItems => files_of(self.leaving().written(self.for_people(&OPEN_ITEMS_FOR_PEOPLE))?),
+            Task::Settlements(tables, booked) => {
+                let people = self.for_people(&SETTLEMENTS_FOR_PEOPLE);
+                files_of(settle::written(self.plan, tables, self.ids, booked, people)?)
+            }
+            Task::Matches(tables, lines) => files_of(tables.matches(self.agreed, lines)?),
             Task::NoMatches => {
                 let none = Sheet::new(MATCHES).finish()?;
                 vec![form(&none, "csv", none.csv()), form(&none, "parquet", none.parquet())]
@@ -879,23 +875,14 @@ fn version(found: &store::Found) -> Option<&str> {
     found.place.path().is_none().then_some(found.tag.as_str())
 }
 
-/// New and cancelled items for repair tools: all of them, and each verb by itself.
-fn lines_of_items(items: &[Item]) -> Vec<Output> {
-    let lines: Vec<(Verb, String)> = items.par_iter().filter_map(|item| Some((item.verb, item.line()?))).collect();
-    let mut files: BTreeMap<String, (String, u64)> = BTreeMap::new();
-    files.insert("worklist.jsonl".to_owned(), (String::new(), 0));
-    for (verb, line) in lines {
-        for name in ["worklist.jsonl".to_owned(), format!("worklist.{}.jsonl", verb.word().to_ascii_lowercase())] {
-            let (text, count) = files.entry(name).or_default();
-            text.push_str(&line);
-            *count += 1;
-        }
-    }
-    let output = |(name, (text, count)): (String, (String, u64))| Output {
-        name,
-        body: text.into_bytes().into(),
-        rows: Some(count),
-        for_people: false,
-    };
-    files.into_iter().map(output).collect()
+fn output(table: &str, form: &str, body: Body, rows: u64) -> Output {
+    Output { name: format!("{table}.{form}"), body, rows: Some(rows), for_people: false }
+}
+
+/// The files of a table.
+fn files_of(made: Written) -> Vec<Output> {
+    let Written { spec, csv, parquet, for_people, rows } = made;
+    let mut all = vec![output(spec.name, "csv", csv, rows), output(spec.name, "parquet", parquet, rows)];
+    all.extend(for_people.map(|body| Output { for_people: true, ..output(spec.name, "people.csv", body, rows) }));
+    all
 }

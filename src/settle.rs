@@ -19,7 +19,7 @@ use crate::publish::{self, Link};
 use crate::reconcile::Reconciled;
 use crate::report::schema::SETTLEMENTS;
 use crate::report::tables::Tables;
-use crate::report::{Sheet, Table};
+use crate::report::{ForPeople, Sheet, Table, Written, in_rows};
 use crate::store::{Store, sha256};
 use crate::weigh::RateFile;
 
@@ -272,31 +272,43 @@ fn opened_again<'r>(residue: &'r Residue, reconciled: &Reconciled<'_>) -> Vec<(D
 
 /// The journal: what is settled tonight, and what takes back entries of earlier commits. Proven to balance
 /// and to come to what was settled.
-pub fn table(plan: &Plan, tables: &Tables<'_, '_>, ids: &[(String, usize)], booked: &Booked) -> Result<Table, Error> {
+pub fn written(
+    plan: &Plan,
+    tables: &Tables<'_, '_>,
+    ids: &[(String, usize)],
+    booked: &Booked,
+    people: ForPeople<'_>,
+) -> Result<Written, Error> {
     let mut entries = settled(plan, tables, ids)?;
     let mut reversals: Vec<Entry> = booked.undone.iter().map(|entry| entry.reversal(plan)).collect();
     reversals.extend(booked.replaced.iter().filter(|entry| entry.reverses.is_some()).cloned());
     let taken_back: BTreeSet<String> = reversals.iter().filter_map(|entry| entry.reverses.clone()).collect();
+    let in_force = |old: &&Entry| old.reverses.is_none() && !taken_back.contains(&old.id);
+    let replaced = by_difference(booked.replaced.iter().filter(in_force));
+    let taken_back_of = by_difference(reversals.iter());
     for entry in &mut entries {
-        let in_force = |old: &&Entry| old.reverses.is_none() && !taken_back.contains(&old.id);
-        let kept = booked.replaced.iter().filter(in_force).find(|old| old.books_the_same(entry));
-        if let Some(kept) = kept {
+        let kept = replaced.get(entry.difference_id.as_str()).into_iter().flatten();
+        if let Some(kept) = kept.copied().find(|old| old.books_the_same(entry)) {
             entry.id.clone_from(&kept.id);
-        } else if let Some(reversal) = reversals.iter().rfind(|reversal| reversal.difference_id == entry.difference_id)
-        {
+        } else if let Some(reversal) = taken_back_of.get(entry.difference_id.as_str()).and_then(|some| some.last()) {
             // It was booked before and taken back: this is another entry.
             entry.id = entry_id(&[&entry.id, "after", &reversal.id]);
         }
     }
     let still: BTreeSet<&str> = entries.iter().map(|entry| entry.id.as_str()).collect();
-    let gone =
-        |old: &&Entry| old.reverses.is_none() && !taken_back.contains(&old.id) && !still.contains(old.id.as_str());
-    reversals.extend(booked.replaced.iter().filter(gone).map(|entry| entry.reversal(plan)));
+    let gone = booked.replaced.iter().filter(in_force).filter(|old| !still.contains(old.id.as_str()));
+    reversals.extend(gone.map(|entry| entry.reversal(plan)));
     reversals.sort_by(|a, b| (&a.difference_id, &a.id).cmp(&(&b.difference_id, &b.id)));
     reversals.dedup_by(|a, b| a.id == b.id);
-    let mut sheet = Sheet::new(SETTLEMENTS);
-    entries.iter().chain(&reversals).for_each(|entry| entry.put(&mut sheet, tables.day));
-    sheet.finish()
+    entries.append(&mut reversals);
+    in_rows(SETTLEMENTS, Some(people), &entries, &tables.night.memory, |sheet, entry| entry.put(sheet, tables.day))
+}
+
+/// Entries by their difference, in the order in which they come.
+fn by_difference<'e>(entries: impl Iterator<Item = &'e Entry>) -> BTreeMap<&'e str, Vec<&'e Entry>> {
+    let mut all: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
+    entries.for_each(|entry| all.entry(&entry.difference_id).or_default().push(entry));
+    all
 }
 
 /// The entries of what is settled tonight, in the order of the differences.

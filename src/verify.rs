@@ -4,10 +4,11 @@
 //! as any reader would read them, and must tell of one and the same night. They share no code with
 //! what made the tables.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use tieout_kernel::proof::Broken;
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::carry::roll::{Count, Section};
 use crate::report::schema::{DIFFERENCES, FINDINGS, OPEN_ITEMS, SETTLEMENTS, WORKLIST};
@@ -32,15 +33,11 @@ pub fn check(files: &Files) -> Result<(), Broken> {
     let summary: Summary =
         serde_json::from_slice(&summary).map_err(|e| Broken(format!("the summary cannot be read: {e}")))?;
     tie_outs(&summary)?;
-    let (open, asked_for) =
-        rayon::join(|| difference_ids(&table(files, DIFFERENCES)?, &summary), || table(files, WORKLIST));
+    let of_the_rest = || journal(files, &summary).and_then(|()| evidence(files, &summary));
+    let (open, of_the_rest) = rayon::join(|| open_differences(files, &summary), of_the_rest);
     let open = open?;
-    let of_pool = || pool(&table(files, OPEN_ITEMS)?, &open, &summary);
-    let (of_pool, of_worklist) = rayon::join(of_pool, || worklist(&asked_for?, &open, &table(files, FINDINGS)?));
-    of_pool?;
-    of_worklist?;
-    journal(&table(files, SETTLEMENTS)?, &summary)?;
-    evidence(files, &summary)
+    let (of_pool, of_worklist) = rayon::join(|| pool(files, &open, &summary), || worklist(files, &open));
+    of_pool.and(of_worklist).and(of_the_rest)
 }
 
 /// Checks that what a run carries of earlier dates' findings is what the day before lists, and all of it.
@@ -48,12 +45,18 @@ pub fn check(files: &Files) -> Result<(), Broken> {
 /// # Errors
 /// The first item that is not there, or that nobody asked for.
 pub fn check_carried(today: &Files, worklist_before: &Body) -> Result<(), Broken> {
-    let before = Table::read(WORKLIST, worklist_before.clone()).map_err(|e| Broken(format!("the day before: {e}")))?;
-    let before: BTreeSet<String> = before.cells().filter(is_out).filter_map(|cells| of_finding(&cells)).collect();
-    let today = table(today, WORKLIST)?;
-    let carried = today.cells().filter(|cells| cells.date("first_issued") < cells.date("business_date"));
-    let listed: BTreeMap<String, bool> =
-        carried.filter_map(|cells| Some((of_finding(&cells)?, is_out(&cells)))).collect();
+    let (mut before, mut listed) = (BTreeSet::new(), BTreeMap::new());
+    each_row_of(WORKLIST, worklist_before.clone(), |cells| {
+        before.extend(of_finding(cells).filter(|_| is_out(cells)));
+        Ok(())
+    })
+    .map_err(|e| Broken(format!("the day before: {}", e.0)))?;
+    each_row(today, WORKLIST, |cells| {
+        if cells.date("first_issued") < cells.date("business_date") {
+            listed.extend(of_finding(cells).map(|item| (item, is_out(cells))));
+        }
+        Ok(())
+    })?;
     if let Some(item) = before.iter().find(|item| !listed.contains_key(*item)) {
         return broken(format!("worklist item {item} is open on the day before and not listed"));
     }
@@ -73,10 +76,45 @@ fn of_finding(cells: &Cells<'_>) -> Option<String> {
     cells.text("finding_id").map(|_| text(cells, "item_id"))
 }
 
-fn table(files: &Files, spec: TableSpec) -> Result<Table, Broken> {
+/// What stands for a text where there are millions: no two of them have the same but by a chance that nobody lives to
+/// see.
+fn mark(text: &str) -> u128 {
+    xxh3_128(text.as_bytes())
+}
+
+/// Shows every row of a table, of which some thousands are in memory at a time.
+fn each_row(files: &Files, spec: TableSpec, each: impl FnMut(&Cells<'_>) -> Result<(), Broken>) -> Result<(), Broken> {
     let name = spec.parquet_name();
     let body = files.get(&name).ok_or_else(|| Broken(format!("there is no {name}")))?;
-    Table::read(spec, body.clone()).map_err(|e| Broken(format!("{name}: {e}")))
+    each_row_of(spec, body.clone(), each)
+}
+
+fn each_row_of(
+    spec: TableSpec,
+    body: Body,
+    mut each: impl FnMut(&Cells<'_>) -> Result<(), Broken>,
+) -> Result<(), Broken> {
+    let mut done = Ok(());
+    let mut of_part = |part: Table| {
+        if done.is_ok() {
+            done = part.cells().try_for_each(|cells| each(&cells));
+        }
+    };
+    Table::read_parts(spec, body, &mut of_part).map_err(|e| Broken(format!("{}: {e}", spec.parquet_name())))?;
+    done
+}
+
+/// The first text of a column of which something holds.
+fn first_of(files: &Files, spec: TableSpec, column: &str, is: impl Fn(u128) -> bool) -> Result<String, Broken> {
+    let mut first = None;
+    each_row(files, spec, |cells| {
+        let text = cells.text(column).unwrap_or_default();
+        if first.is_none() && is(mark(text)) {
+            first = Some(text.to_owned());
+        }
+        Ok(())
+    })?;
+    Ok(first.unwrap_or_default())
 }
 
 /// Statement less ledger is what is listed, and nothing is left.
@@ -94,19 +132,19 @@ fn tie_outs(summary: &Summary) -> Result<(), Broken> {
     Ok(())
 }
 
-/// The ids of open differences, each there once, and as many as the summary counts.
-fn difference_ids(differences: &Table, summary: &Summary) -> Result<BTreeSet<String>, Broken> {
-    let mut all = BTreeSet::new();
-    let mut open = BTreeSet::new();
-    for cells in differences.cells() {
-        let id = text(&cells, "difference_id");
-        if !all.insert(id.clone()) {
+/// The marks of open differences, each there once, and as many as the summary counts.
+fn open_differences(files: &Files, summary: &Summary) -> Result<HashSet<u128>, Broken> {
+    let (mut all, mut open) = (HashSet::new(), HashSet::new());
+    each_row(files, DIFFERENCES, |cells| {
+        let id = cells.text("difference_id").unwrap_or_default();
+        if !all.insert(mark(id)) {
             return broken(format!("difference {id} is there twice"));
         }
         if cells.text("settlement") != Some("SETTLED") {
-            open.insert(id);
+            open.insert(mark(id));
         }
-    }
+        Ok(())
+    })?;
     let counted: u64 = summary.codes.iter().map(|line| line.count).sum();
     if open.len() as u64 != counted || counted != summary.differences {
         return broken(format!("{} differences are open and the summary counts {counted}", open.len()));
@@ -115,38 +153,39 @@ fn difference_ids(differences: &Table, summary: &Summary) -> Result<BTreeSet<Str
 }
 
 /// The pool: no row twice, every difference has its rows, and the closing of the roll-forward.
-fn pool(open_items: &Table, open: &BTreeSet<String>, summary: &Summary) -> Result<(), Broken> {
-    let mut rows = BTreeSet::new();
-    let mut named = BTreeSet::new();
+fn pool(files: &Files, open: &HashSet<u128>, summary: &Summary) -> Result<(), Broken> {
+    let (mut rows, mut named) = (HashSet::new(), HashSet::new());
     let mut sums: BTreeMap<_, (u64, i128)> = BTreeMap::new();
-    for cells in open_items.cells() {
+    each_row(files, OPEN_ITEMS, |cells| {
         let section = match cells.text("state") {
             Some("TIMING_PENDING" | "HELD_NO_STATEMENT") => Some(Section::InTransit),
             Some("IN_DIFFERENCE") => Some(Section::InDifferences),
             _ => None,
         };
-        let of = |name: &str| text(&cells, name);
+        let of = |name: &str| cells.text(name).unwrap_or_default();
+        let place = || format!("{}:{}", of("file"), cells.integer("line").unwrap_or(0));
         let row = (of("book"), of("source"), of("file"), cells.integer("line"), cells.date("night"));
-        let place = format!("{}:{}", row.2, row.3.unwrap_or(0));
-        if !rows.insert(row) {
-            return broken(format!("{place} is in the pool twice"));
+        if !rows.insert(mark(&format!("{row:?}"))) {
+            return broken(format!("{} is in the pool twice", place()));
         }
-        let Some(section) = section else { continue };
+        let Some(section) = section else { return Ok(()) };
         if section == Section::InDifferences {
             let id = of("difference_id");
-            if !open.contains(&id) {
-                return broken(format!("{place} is in difference {id}, which is not open"));
+            if !open.contains(&mark(id)) {
+                return broken(format!("{} is in difference {id}, which is not open", place()));
             }
-            named.insert(id);
+            named.insert(mark(id));
         }
         let moved =
             if cells.text("status") == Some("SUCCESS") { cells.integer("amount_minor").unwrap_or(0) } else { 0 };
-        let key = (section, of("book"), of("source"), of("account"), of("currency"));
-        let (count, effect) = sums.entry(key).or_default();
+        let key = [of("book"), of("source"), of("account"), of("currency")].map(str::to_owned);
+        let (count, effect) = sums.entry((section, key)).or_default();
         *count += 1;
         *effect += i128::from(moved);
-    }
-    if let Some(id) = open.iter().find(|id| !named.contains(*id)) {
+        Ok(())
+    })?;
+    if open.iter().any(|id| !named.contains(id)) {
+        let id = first_of(files, DIFFERENCES, "difference_id", |id| open.contains(&id) && !named.contains(&id))?;
         return broken(format!("difference {id} has no row in the pool"));
     }
     for line in &summary.roll_forward {
@@ -156,14 +195,14 @@ fn pool(open_items: &Table, open: &BTreeSet<String>, summary: &Summary) -> Resul
         if (rolled(|count| count.0), rolled(|count| count.1)) != closing {
             return broken(format!("{} {} {}: the roll-forward does not add up", line.book, line.source, line.account));
         }
-        let key = (line.section, line.book.clone(), line.source.clone(), line.account.clone(), line.currency.clone());
-        let (count, effect) = sums.remove(&key).unwrap_or_default();
+        let key = [&line.book, &line.source, &line.account, &line.currency].map(String::clone);
+        let (count, effect) = sums.remove(&(line.section, key)).unwrap_or_default();
         if (i128::from(count), effect) != closing {
             return broken(format!("{} {} {}: the pool is not the closing", line.book, line.source, line.account));
         }
     }
     match sums.into_keys().next() {
-        Some((_, book, source, account, _)) => {
+        Some((_, [book, source, account, _])) => {
             broken(format!("{book} {source} {account}: open and in no roll-forward"))
         }
         None => Ok(()),
@@ -175,28 +214,29 @@ fn of_count(count: Count) -> (i128, i128) {
 }
 
 /// The journal balances entry by entry, and its settlements come to what the summary says was settled.
-fn journal(settlements: &Table, summary: &Summary) -> Result<(), Broken> {
-    let mut entries: BTreeMap<String, (i128, i128, u32)> = BTreeMap::new();
-    let mut by_code: BTreeMap<(String, String), (BTreeSet<String>, i128)> = BTreeMap::new();
-    for cells in settlements.cells() {
-        let id = text(&cells, "journal_id");
+fn journal(files: &Files, summary: &Summary) -> Result<(), Broken> {
+    let mut entries: HashMap<u128, (i128, i128, u32)> = HashMap::new();
+    let mut by_code: BTreeMap<(String, String), (HashSet<u128>, i128)> = BTreeMap::new();
+    each_row(files, SETTLEMENTS, |cells| {
+        let id = cells.text("journal_id").unwrap_or_default();
         let money = |name: &str| i128::from(cells.integer(name).unwrap_or(0));
-        let (debit, credit, lines) = entries.entry(id.clone()).or_default();
+        let (debit, credit, lines) = entries.entry(mark(id)).or_default();
         *debit += money("debit_minor");
         *credit += money("credit_minor");
         *lines += 1;
         if cells.text("reverses").is_none() && cells.integer("line") == Some(1) {
-            let key = (text(&cells, "code"), text(&cells, "currency"));
+            let key = (text(cells, "code"), text(cells, "currency"));
             let (ids, sum) = by_code.entry(key).or_default();
-            if !ids.insert(id.clone()) {
+            if !ids.insert(mark(id)) {
                 return broken(format!("journal entry {id} is there twice"));
             }
             *sum += money("after_minor") - money("before_minor");
         }
-    }
-    if let Some((id, _)) =
-        entries.iter().find(|(_, (debit, credit, lines))| debit != credit || *debit <= 0 || *lines != 2)
-    {
+        Ok(())
+    })?;
+    let balances = |(debit, credit, lines): &(i128, i128, u32)| debit == credit && *debit > 0 && *lines == 2;
+    if !entries.values().all(balances) {
+        let id = first_of(files, SETTLEMENTS, "journal_id", |id| !balances(&entries[&id]))?;
         return broken(format!("journal entry {id} does not balance"));
     }
     for line in &summary.settled {
@@ -215,42 +255,44 @@ fn journal(settlements: &Table, summary: &Summary) -> Result<(), Broken> {
 
 /// Every item that is wanted points to an open difference or to a finding, what blocks a source has one, and no item
 /// is there twice.
-fn worklist(worklist: &Table, open: &BTreeSet<String>, findings: &Table) -> Result<(), Broken> {
+fn worklist(files: &Files, open: &HashSet<u128>) -> Result<(), Broken> {
     let mut found: BTreeMap<String, bool> = BTreeMap::new();
-    for cells in findings.cells() {
-        *found.entry(text(&cells, "finding_id")).or_default() |= cells.truth("blocks") == Some(true);
-    }
-    let (mut ids, mut acted_on) = (BTreeSet::new(), BTreeSet::new());
-    for cells in worklist.cells() {
-        let (item, key) = (text(&cells, "item_id"), text(&cells, "idempotency_key"));
-        if !ids.insert(key) {
+    each_row(files, FINDINGS, |cells| {
+        *found.entry(text(cells, "finding_id")).or_default() |= cells.truth("blocks") == Some(true);
+        Ok(())
+    })?;
+    let (mut ids, mut acted_on) = (HashSet::new(), BTreeSet::new());
+    each_row(files, WORKLIST, |cells| {
+        let item = cells.text("item_id").unwrap_or_default();
+        if !ids.insert(mark(cells.text("idempotency_key").unwrap_or_default())) {
             return broken(format!("worklist item {item} is there twice"));
         }
         match (cells.text("difference_id"), cells.text("finding_id")) {
-            (Some(difference), None) => about_difference(&cells, &item, difference, open)?,
+            (Some(difference), None) => about_difference(cells, item, difference, open)?,
             (None, Some(finding)) => {
-                about_finding(&cells, &item, finding, &found)?;
-                acted_on.extend(is_out(&cells).then(|| finding.to_owned()));
+                about_finding(cells, item, finding, &found)?;
+                acted_on.extend(is_out(cells).then(|| finding.to_owned()));
             }
             (Some(_), Some(_)) | (None, None) => {
                 return broken(format!("worklist item {item} is about neither one difference nor one finding"));
             }
         }
-    }
+        Ok(())
+    })?;
     match found.iter().find(|(finding, blocks)| **blocks && !acted_on.contains(*finding)) {
         Some((finding, _)) => broken(format!("finding {finding} blocks its source and nothing is to be done")),
         None => Ok(()),
     }
 }
 
-fn about_difference(cells: &Cells<'_>, item: &str, difference: &str, open: &BTreeSet<String>) -> Result<(), Broken> {
+fn about_difference(cells: &Cells<'_>, item: &str, difference: &str, open: &HashSet<u128>) -> Result<(), Broken> {
     let wanted = match cells.text("state") {
         Some("ISSUED" | "WITHHELD") => true,
         // What is open beside a reason waits for a run whose controls hold.
         Some("OPEN") => cells.text("reason").is_none(),
         _ => false,
     };
-    if wanted && !open.contains(difference) {
+    if wanted && !open.contains(&mark(difference)) {
         return broken(format!("worklist item {item} is about {difference}, which is not open"));
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! Published whole or not at all, once, and readable by whoever follows the last commit.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest as _, Sha256};
 
@@ -310,4 +310,85 @@ fn what_goes_to_disk_changes_nothing() {
         held.keys().for_each(|name| assert!(spilled[name] == held[name], "{name} differs"));
     }
     assert!(held[1]["differences.csv"].len() > 10_000);
+}
+
+/// Nights of which every record differs, and one of them again when its statement has been corrected.
+#[test]
+fn nights_on_which_every_row_differs_are_published_within_little_memory() {
+    const ROWS: u32 = 3_000;
+    // What is far off is believed, so that items are issued.
+    let text = TWO_BOOKS.replacen("\n\n[[source]]", "\n\n[matching]\nmatch_rate_floor_percent = 0\n\n[[source]]", 1);
+    let book = |date: &str, first: u32, more: u32| {
+        let row = |number: u32| {
+            let at = format!("{date}T{:02}:{:02}:00Z", number % 24, number % 60);
+            format!("O{number},T{number},{},{at}\n", 1_000 + number % 9_000 + more)
+        };
+        format!("order_no,txn,amount,at\n{}", (first..first + ROWS).map(row).collect::<String>())
+    };
+    let published = |limit: &str| {
+        let workspace = Workspace::new();
+        let job = workspace.write("books.toml", &text);
+        let run = |date: &str, more: &[&str]| {
+            let given = ["run", job.to_str().unwrap(), "--date", date, "--memory-limit", limit];
+            let ran = output(&[&given, more].concat());
+            assert_eq!(ran.status.code(), Some(0), "{}{}", stdout(&ran), stderr(&ran));
+            workspace.published("books", date)
+        };
+        for (date, first) in [("2026-11-19", 0), ("2026-11-20", 1_000_000)] {
+            workspace.write(&format!("in/{date}/ledger.csv"), book(date, first, 0));
+            workspace.write(&format!("in/{date}/statement.csv"), book(date, first, 500));
+        }
+        let mut all = vec![run("2026-11-19", &["--start-fresh"]), run("2026-11-20", &[])];
+        workspace.write("in/2026-11-19/statement.csv", book("2026-11-19", 0, 0));
+        all.extend([run("2026-11-19", &["--start-fresh"]), run("2026-11-20", &[])]);
+        let states = |night: &Published| {
+            let mut states: BTreeMap<String, usize> = BTreeMap::new();
+            let items = night.table("worklist").into_iter().filter(|item| item["finding_id"].is_empty());
+            items.for_each(|item| *states.entry(item["state"].clone()).or_default() += 1);
+            states
+        };
+        let states: Vec<_> = all.iter().map(states).collect();
+        (all.iter().map(Published::files).collect::<Vec<_>>(), states)
+    };
+    let (held, states) = published("8GiB");
+    let (spilled, states_too) = published("64MiB");
+    assert!(held[1]["worklist.csv"].len() > 12 << 20, "otherwise nothing goes to disk");
+    for (spilled, held) in spilled.iter().zip(&held) {
+        assert_eq!(spilled.keys().collect::<Vec<_>>(), held.keys().collect::<Vec<_>>());
+        held.keys().for_each(|name| assert!(spilled[name] == held[name], "{name} differs"));
+    }
+    assert_eq!(states, states_too);
+    // Two steps for each difference; those of the corrected night are taken back, and the night after knows it.
+    let rows = ROWS as usize;
+    let told = |states: &BTreeMap<String, usize>| {
+        ["ISSUED", "OPEN", "CANCELLED"].map(|state| states.get(state).copied().unwrap_or_default() / rows)
+    };
+    let [steps, ..] = told(&states[0]);
+    assert!(steps > 1);
+    assert_eq!(
+        states.iter().map(told).collect::<Vec<_>>(),
+        [[steps, 0, 0], [steps, steps, 0], [0, 0, steps], [0, steps, 0]]
+    );
+    let lines = String::from_utf8(held[2]["worklist.jsonl"].clone()).unwrap();
+    assert_eq!(lines.lines().filter(|line| line.contains(r#""record":"cancel""#)).count(), steps * rows);
+}
+
+#[test]
+fn more_records_than_can_be_kept_until_they_are_published_are_refused() {
+    let workspace = Workspace::new();
+    let job = workspace.write("books.toml", TWO_BOOKS);
+    let rows = |first: u32| {
+        let row = |number: u32| format!("O{number},T{number},100,2026-11-20T01:00:00Z\n");
+        format!("order_no,txn,amount,at\n{}", (first..first + 25_000).map(row).collect::<String>())
+    };
+    workspace.write("in/2026-11-20/ledger.csv", rows(0));
+    workspace.write("in/2026-11-20/statement.csv", rows(50_000));
+    let run = |limit: &str| {
+        output(&["run", job.to_str().unwrap(), "--date", "2026-11-20", "--start-fresh", "--memory-limit", limit])
+    };
+    let refused = run("64MiB");
+    assert_eq!(refused.status.code(), Some(50), "{}", stderr(&refused));
+    assert!(stderr(&refused).contains("50,000 records differ") && stderr(&refused).contains("--memory-limit"));
+    assert!(Published::current(&workspace.path("out"), "books", "2026-11-20").is_none(), "nothing is published");
+    assert_eq!(run("1GiB").status.code(), Some(0));
 }

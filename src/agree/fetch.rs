@@ -156,7 +156,7 @@ pub fn fetch_lots(
     repeated: [bool; 2],
     progress: &Progress,
 ) -> Result<Vec<Residue>, Error> {
-    fits(places.len(), night.memory.limit)?;
+    fits(places.len(), BYTES_OF_A_RECORD, night.memory.limit)?;
     progress.stage("fetch", Some(places.len() as u64));
     let by_split: Vec<&[(u64, u32)]> = places.chunk_by(|a, b| split_of(a.0) == split_of(b.0)).collect();
     let chunks = by_split.par_iter().with_max_len(1).map(|rows| {
@@ -174,10 +174,9 @@ pub fn fetch_lots(
     Ok(residues)
 }
 
-/// Records that need the full rules are kept whole: a night on which more differ than fit is refused, before it
-/// takes what the machine does not have.
-fn fits(records: usize, limit: u64) -> Result<(), Error> {
-    let bytes = (records * BYTES_OF_A_RECORD) as u64;
+/// Refuses more records than fit, before they take what the machine does not have.
+fn fits(records: usize, bytes_each: usize, limit: u64) -> Result<(), Error> {
+    let bytes = (records * bytes_each) as u64;
     if bytes <= limit {
         return Ok(());
     }
@@ -191,12 +190,23 @@ fn fits(records: usize, limit: u64) -> Result<(), Error> {
     Err(Error::Limit(Complaint::new(what).hint(hint)))
 }
 
+/// Refuses a night with more records than can be kept whole until all of them are decided and published, those of
+/// earlier nights included.
+pub fn fits_whole(records: usize, limit: u64) -> Result<(), Error> {
+    fits(records, BYTES_UNTIL_PUBLISHED, limit)
+}
+
 /// Bytes of text that a record has at least, with its share of what becomes of it.
 const TEXT_OF_A_RECORD: usize = 200;
 /// Bytes that a record takes while its end is decided.
 const BYTES_OF_A_RECORD: usize = size_of::<Row>() + size_of::<Record<'_>>() + TEXT_OF_A_RECORD;
 // As many as are read into half the memory are never too many to be decided at once.
 const _: () = assert!(BYTES_OF_A_RECORD <= 2 * (size_of::<Row>() + TEXT_OF_A_RECORD));
+
+/// Bytes that a record takes until everything is published: itself, what became of it, and its share of the tables in
+/// the making, which take the rest of the memory. Measured on nights of which every record differs.
+const BYTES_UNTIL_PUBLISHED: usize = 1_500;
+const _: () = assert!(BYTES_UNTIL_PUBLISHED > BYTES_OF_A_RECORD);
 
 /// Reads records of one split, named by place and lot: a chunk for every lot that has any.
 fn fetch_split(
@@ -442,11 +452,20 @@ impl Residue {
             *shown += &carried.stored().to_string();
             return;
         }
-        let (chunk, row) = self.row(at);
-        let line = chunk.rows[row].line;
-        shown.push_str(&night.files[chunk.file].open.name);
+        let (file, line) = self.file_and_line(night, at);
+        shown.push_str(file);
         shown.push(':');
         shown.push_str(itoa::Buffer::new().format(line));
+    }
+
+    /// The file that a record was in, and its line.
+    #[must_use]
+    pub fn file_and_line<'r>(&'r self, night: &'r Night<'_>, at: usize) -> (&'r str, u64) {
+        if let Some(carried) = self.carried(at) {
+            return (&carried.file, carried.line);
+        }
+        let (chunk, row) = self.row(at);
+        (&night.files[chunk.file].open.name, chunk.rows[row].line)
     }
 
     /// Where a record came from and what else is known of it.

@@ -31,7 +31,7 @@ use tieout_kernel::policy::Policy;
 use tieout_kernel::record::{Book, Kind, Origin, Status};
 
 pub(crate) use aside::aside;
-pub use fetch::{Residue, Stored, fetch, fetch_lots, room_for};
+pub use fetch::{Residue, Stored, fetch, fetch_lots, fits_whole, room_for};
 pub use parts::part_of;
 pub use rows::{RowReader, Rows, StatementRow};
 pub use scan::{Return, Scan, ScanFile, scan};

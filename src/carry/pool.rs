@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::job::{Plan, day_of};
 use crate::reconcile::Reconciled;
 use crate::report::schema::OPEN_ITEMS;
-use crate::report::{Cells, Sheet, Table};
+use crate::report::{Cells, ForPeople, Sheet, Written, in_rows};
 use crate::store::Store;
 
 /// What the day before left.
@@ -194,30 +194,21 @@ impl Leaving<'_, '_> {
     }
 
     /// The table `open_items`.
-    pub fn table(&self) -> Result<Table, Error> {
+    pub fn written(&self, people: ForPeople<'_>) -> Result<Written, Error> {
         let mut kept = self.kept();
-        kept.par_sort_by_cached_key(|one| {
+        let rank = |one: &Kept<'_>| {
             let record = self.record(one.at);
-            let stored = self.residue.stored(self.night, one.at as usize);
             let open = match one.state {
                 State::InDifference => 0,
                 State::TimingPending | State::Held => 1,
                 _ => 2,
             };
-            let number = event_key(record).map(str::to_owned);
-            let night = stored.night.unwrap_or(self.day);
-            (
-                open,
-                record.book,
-                record.source,
-                record.account.to_owned(),
-                number,
-                night,
-                stored.file.to_owned(),
-                stored.line,
-            )
-        });
-        Table::of_parts(OPEN_ITEMS, &kept, |sheet, one| self.put(sheet, one))
+            let night = self.residue.carried(one.at as usize).map_or(self.day, |carried| carried.night);
+            let (file, line) = self.residue.file_and_line(self.night, one.at as usize);
+            (open, record.book, record.source, record.account, event_key(record), night, file, line)
+        };
+        kept.par_sort_by(|a, b| rank(a).cmp(&rank(b)));
+        in_rows(OPEN_ITEMS, Some(people), &kept, &self.night.memory, |sheet, one| self.put(sheet, one))
     }
 
     fn put(&self, sheet: &mut Sheet, one: &Kept<'_>) {

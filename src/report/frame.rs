@@ -4,12 +4,18 @@ use polars::prelude::{
     Column, DataFrame, Int128Chunked, IntoColumn as _, NamedFrom as _, PolarsResult, Series, SortMultipleOptions,
 };
 
-/// Facts that are being collected: each has its texts and its figures.
+/// Facts that are being collected: each has its texts and its figures. Many of them are added up now and then.
 #[derive(Debug)]
 pub struct Facts<const KEYS: usize, const FIGURES: usize> {
     keys: [Vec<String>; KEYS],
     figures: [Vec<i128>; FIGURES],
+    count: usize,
+    /// As many as are collected before they are added up.
+    room: usize,
 }
+
+/// Facts that are always collected before they are added up.
+const COLLECTED: usize = 1 << 16;
 
 /// What the facts of one group come to.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -22,7 +28,8 @@ pub struct Line<const KEYS: usize, const FIGURES: usize> {
 
 impl<const KEYS: usize, const FIGURES: usize> Default for Facts<KEYS, FIGURES> {
     fn default() -> Self {
-        Self { keys: std::array::from_fn(|_| Vec::new()), figures: std::array::from_fn(|_| Vec::new()) }
+        let (keys, figures) = (std::array::from_fn(|_| Vec::new()), std::array::from_fn(|_| Vec::new()));
+        Self { keys, figures, count: 0, room: COLLECTED }
     }
 }
 
@@ -35,12 +42,19 @@ impl<const KEYS: usize, const FIGURES: usize> Facts<KEYS, FIGURES> {
         for (column, figure) in self.figures.iter_mut().zip(figures) {
             column.push(figure);
         }
+        self.count += 1;
+        if self.count >= self.room {
+            let lines = std::mem::take(self).summed();
+            // Where most of them are lines of their own, they are seldom added up again.
+            self.room = COLLECTED.max(lines.len() * 2);
+            lines.iter().for_each(|line| self.push(line.keys.each_ref().map(String::as_str), line.figures));
+        }
     }
 
     /// The figures of facts that share all texts, in order of the texts.
     #[must_use]
     pub fn summed(self) -> Vec<Line<KEYS, FIGURES>> {
-        if self.keys.first().is_none_or(Vec::is_empty) {
+        if self.count == 0 {
             return Vec::new();
         }
         self.grouped().expect("a frame of texts and figures can be grouped and summed")
@@ -89,5 +103,20 @@ mod tests {
         let line = |a: &str, b: &str, figures| Line { keys: [a.to_owned(), b.to_owned()], figures };
         assert_eq!(facts.summed(), vec![line("a", "y", [1, -5]), line("b", "x", [2, 2 * large])]);
         assert!(Facts::<1, 1>::default().summed().is_empty());
+    }
+
+    #[test]
+    fn many_facts_come_to_the_same_as_few() {
+        for lines in [1_usize, 7, COLLECTED, 3 * COLLECTED / 2] {
+            let mut facts = Facts::<1, 1>::default();
+            (0..4 * COLLECTED).for_each(|fact| facts.push([&format!("{:09}", fact % lines)], [1]));
+            let summed = facts.summed();
+            assert!(summed.is_sorted_by(|a, b| a.keys < b.keys));
+            let count = |line: &Line<1, 1>| {
+                let number: usize = line.keys[0].parse().unwrap();
+                (4 * COLLECTED - number).div_ceil(lines) as i128
+            };
+            assert!(summed.len() == lines && summed.iter().all(|line| line.figures[0] == count(line)), "{lines}");
+        }
     }
 }

@@ -14,7 +14,7 @@ mod written;
 
 pub use frame::{Facts, Line};
 pub(crate) use parquet_file::append_group;
-pub use runs::Runs;
+pub use runs::{Runs, id_in_order};
 pub use sheet::{Cells, ForPeople, Holds, Sheet, Spec, Table, TableSpec, VERSION_KEY, guarded};
 pub use words::masked;
-pub use written::Written;
+pub use written::{Written, in_rows};

@@ -25,7 +25,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use rayon::prelude::*;
 
 use super::parquet_file::ParquetFile;
-use super::sheet::{PART, Table, TableSpec};
+use super::sheet::{ForPeople, PART, Table, TableSpec};
 use super::written::{Written, in_lots};
 use crate::error::Error;
 use crate::memory::Memory;
@@ -80,7 +80,7 @@ impl<'m, K: Ord + Send, O: Fn(&Table) -> Vec<K> + Sync> Runs<'m, O> {
             .set_data_page_size_limit(PAGE)
             .set_max_row_group_row_count(Some(ROW_GROUP))
             .build();
-        let mut writer = ParquetFile::new(Spool::new(self.memory), self.spec.schema(), properties);
+        let mut writer = ParquetFile::new(Spool::on_disk(self.memory), self.spec.schema(), properties);
         let full = |e: &dyn std::fmt::Display| Memory::cannot_spill(&self.memory.spill_dir, e);
         let held = std::mem::take(&mut self.held).into_iter().map(Source::held).collect();
         self.bytes = 0;
@@ -91,8 +91,12 @@ impl<'m, K: Ord + Send, O: Fn(&Table) -> Vec<K> + Sync> Runs<'m, O> {
         Ok(())
     }
 
-    /// All of it as one table.
-    pub fn merged(self) -> Result<Written, Error> {
+    /// All of it as one table; `each` sees the rows as they are written, in order and some parts at a time.
+    pub fn merged(
+        self,
+        people: Option<ForPeople<'_>>,
+        mut each: impl FnMut(&[Table]) -> Result<(), Error> + Send,
+    ) -> Result<Written, Error> {
         let broken = |e: &dyn std::fmt::Display| Memory::cannot_spill(&self.memory.spill_dir, e);
         let mut sources: Vec<Source> = self.held.into_iter().map(Source::held).collect();
         for body in self.spilled {
@@ -100,8 +104,19 @@ impl<'m, K: Ord + Send, O: Fn(&Table) -> Vec<K> + Sync> Runs<'m, O> {
             sources.push(Source::Read(Box::new(reader.with_batch_size(READ).build().map_err(|e| broken(&e))?)));
         }
         let mut merge = Merge::of(self.spec, &self.order, sources).map_err(|e| broken(&e))?;
-        in_lots(self.spec, None, self.memory, || merge.lot().map_err(|e| broken(&e)))
+        in_lots(self.spec, people, self.memory, || {
+            let lot = merge.lot().map_err(|e| broken(&e))?;
+            lot.iter().try_for_each(|lot| each(lot))?;
+            Ok(lot)
+        })
     }
+}
+
+/// An id, which is a letter and 32 digits, as two numbers of the same order.
+pub fn id_in_order(id: &str) -> [u128; 2] {
+    let digits: &[u8; 32] = id.as_bytes().last_chunk().expect("all ids have one length");
+    let (high, low) = digits.split_at(16);
+    [high, low].map(|half| u128::from_be_bytes(half.try_into().expect("half of 32 is 16")))
 }
 
 /// Where rows in order come from.
@@ -271,6 +286,15 @@ mod tests {
     }
 
     #[test]
+    fn ids_as_numbers_keep_their_order() {
+        let mut ids: Vec<String> =
+            (0..500_u128).map(|one| format!("D{:032x}", one.wrapping_mul(u128::MAX / 7))).collect();
+        ids.sort();
+        assert!(ids.is_sorted_by_key(|id| id_in_order(id)));
+        assert_ne!(id_in_order(&ids[0]), id_in_order(&ids[1]));
+    }
+
+    #[test]
     fn whatever_is_put_where_and_whatever_spills_the_bytes_are_the_same() {
         let held = Memory { output: 10_000, ..Memory::of_machine() };
         let on_disk = Memory { rows: 2_000_000, ..held.clone() };
@@ -286,7 +310,7 @@ mod tests {
                     runs.put(own.chunks(1_000).map(|part| table(part).unwrap()).collect()).unwrap();
                 }
                 assert_eq!(runs.has_spilled(), count == 150_000 && memory.rows == 2_000_000);
-                let merged = runs.merged().unwrap();
+                let merged = runs.merged(None, |_| Ok(())).unwrap();
                 assert_eq!(merged.rows, single.rows, "{count} rows in {lots} lots");
                 for (merged, single) in [(&merged.csv, &single.csv), (&merged.parquet, &single.parquet)] {
                     assert!(merged.whole().unwrap() == single.whole().unwrap(), "{count} rows in {lots} lots");

@@ -384,18 +384,6 @@ pub struct Table {
 const FORMULA_STARTS: [char; 10] = ['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'];
 
 impl Table {
-    /// The table of many rows: parts of it are made at the same time.
-    pub fn of_parts<T: Sync>(spec: TableSpec, rows: &[T], put: impl Fn(&mut Sheet, &T) + Sync) -> Result<Self, Error> {
-        let part = |rows: &[T]| {
-            let mut sheet = Sheet::new(spec);
-            rows.iter().for_each(|row| put(&mut sheet, row));
-            sheet.finish()
-        };
-        let parts: Vec<Self> = rows.par_chunks(PART).map(part).collect::<Result<_, Error>>()?;
-        let count = parts.iter().map(|part| part.rows).sum();
-        Ok(Self { spec, rows: count, batches: parts.into_iter().flat_map(|part| part.batches).collect() })
-    }
-
     /// As Parquet. An empty table has its schema and no rows. Equal tables give equal bytes.
     #[must_use]
     pub fn parquet(&self) -> Bytes {
@@ -451,6 +439,12 @@ impl Table {
         };
         let mut parts: Vec<Vec<u8>> = self.batches.par_iter().map(part).collect();
         if parts.len() == 1 { parts.remove(0) } else { parts.concat() }
+    }
+
+    /// The cell of a column of whole numbers in the first batch.
+    pub(crate) fn integer(&self, column: usize, row: usize) -> Option<i64> {
+        let array = self.batches.first()?.column(column);
+        array.is_valid(row).then(|| array.as_primitive::<Int64Type>().value(row))
     }
 
     /// The cell of a text column in the first batch.

@@ -26,7 +26,7 @@ use crate::normalise::decimal_text;
 use crate::publish::Link;
 use crate::reconcile::Reconciled;
 use crate::store::Store;
-use crate::worklist::Item;
+use crate::worklist;
 
 /// How a reconciliation stands (`operations` §3).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -186,19 +186,15 @@ pub struct WorklistLine {
 
 /// Items by state and verb.
 #[must_use]
-pub fn worklist_lines(items: &[Item]) -> Vec<WorklistLine> {
-    let mut counts: BTreeMap<_, u64> = BTreeMap::new();
-    for item in items {
-        *counts.entry((item.state, item.verb)).or_default() += 1;
-    }
-    let line = |((state, verb), count): ((crate::worklist::State, Verb), u64)| WorklistLine {
+pub fn worklist_lines(counts: &BTreeMap<(worklist::State, Verb), u64>) -> Vec<WorklistLine> {
+    let line = |(&(state, verb), &count): (&(worklist::State, Verb), &u64)| WorklistLine {
         state: state.word().to_owned(),
         verb: verb.word().to_owned(),
         label_en: verb.label_en().to_owned(),
         label_zh: verb.label_zh().to_owned(),
         count,
     };
-    counts.into_iter().map(line).collect()
+    counts.iter().map(line).collect()
 }
 
 /// Open differences of one age and currency.
@@ -413,7 +409,7 @@ impl Parts<'_, '_> {
             let open = i128::from(record.origin.is_pool());
             facts.push([record.account, record.currency.code(), OPENING], [open, effect.get()]);
         }
-        let mut tiers: BTreeMap<(String, String, &str), Severity> = BTreeMap::new();
+        let mut tiers: BTreeMap<(&str, &str, &str), Severity> = BTreeMap::new();
         for outcome in &self.reconciled.outcomes {
             let item = match outcome {
                 Outcome::Match { state: State::MatchedBefore, .. } => State::MatchedBefore.word(),
@@ -428,7 +424,7 @@ impl Parts<'_, '_> {
                 let counts = at == 0 || matches!(outcome, Outcome::Rest { .. });
                 facts.push([record.account, record.currency.code(), item], [i128::from(counts), effect.get()]);
                 if let Outcome::Difference(difference) = outcome {
-                    let key = (record.account.to_owned(), record.currency.code().to_owned(), item);
+                    let key = (record.account, record.currency.code(), item);
                     let worst = tiers.entry(key).or_insert(difference.severity);
                     *worst = (*worst).min(difference.severity);
                 }
@@ -438,7 +434,7 @@ impl Parts<'_, '_> {
         for line in facts.summed() {
             let [account, currency, item] = line.keys;
             let [count, amount] = line.figures;
-            let tier = tiers.get(&(account.clone(), currency.clone(), item.as_str())).copied();
+            let tier = tiers.get(&(account.as_str(), currency.as_str(), item.as_str())).copied();
             let tie_out =
                 tie_outs.entry((account.clone(), currency.clone())).or_insert_with(|| self.tie_out(account, currency));
             tie_out.take(&item, count, amount, tier)?;

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use rayon::prelude::*;
 
 use super::parquet_file::ParquetFile;
-use super::sheet::{ForPeople, Table, TableSpec};
+use super::sheet::{ForPeople, PART, Sheet, Table, TableSpec};
 use crate::error::Error;
 use crate::memory::Memory;
 use crate::pipeline::{at_once, side_by_side};
@@ -32,6 +32,22 @@ impl Written {
     pub fn files(self) -> [(String, Body); 2] {
         [(format!("{}.csv", self.spec.name), self.csv), (self.spec.parquet_name(), self.parquet)]
     }
+}
+
+/// Writes a table of many rows, of which never more than some thousands are in memory as such.
+pub fn in_rows<T: Sync>(
+    spec: TableSpec,
+    people: Option<ForPeople<'_>>,
+    rows: &[T],
+    memory: &Memory,
+    put: impl Fn(&mut Sheet, &T) + Sync,
+) -> Result<Written, Error> {
+    let parts: Vec<&[T]> = rows.chunks(PART).collect();
+    in_parts(spec, people, &parts, memory, |rows| {
+        let mut sheet = Sheet::new(spec);
+        rows.iter().for_each(|row| put(&mut sheet, row));
+        sheet.finish()
+    })
 }
 
 /// Writes a table of which never more than some parts are in memory.

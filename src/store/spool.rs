@@ -16,21 +16,23 @@ pub struct Spool<'m> {
     memory: &'m Memory,
     /// Whether it goes where it may stay.
     may_stay: bool,
+    /// Bytes that are held before they go to disk.
+    room: u64,
     held: Vec<u8>,
     file: Option<(File, Option<TempPath>)>,
 }
 
 impl<'m> Spool<'m> {
-    /// An empty file that is read again and then forgotten: on disk it has no name.
+    /// An empty file that is read again and then forgotten: on disk from the beginning, where it has no name.
     #[must_use]
-    pub const fn new(memory: &'m Memory) -> Self {
-        Self { memory, may_stay: false, held: Vec::new(), file: None }
+    pub const fn on_disk(memory: &'m Memory) -> Self {
+        Self { memory, may_stay: false, room: 0, held: Vec::new(), file: None }
     }
 
     /// An empty file of a result, which is made where it may stay if there is such a folder.
     #[must_use]
-    pub fn of_result(memory: &'m Memory) -> Self {
-        Self { may_stay: memory.results.is_some(), ..Self::new(memory) }
+    pub const fn of_result(memory: &'m Memory) -> Self {
+        Self { memory, may_stay: memory.results.is_some(), room: memory.output, held: Vec::new(), file: None }
     }
 
     /// The finished file.
@@ -71,7 +73,7 @@ impl Write for Spool<'_> {
         if let Some((file, _)) = &mut self.file {
             return file.write(bytes);
         }
-        if (self.held.len() + bytes.len()) as u64 > self.memory.output {
+        if (self.held.len() + bytes.len()) as u64 > self.room {
             let (mut file, path) = self.open()?;
             file.write_all(&std::mem::take(&mut self.held))?;
             return self.file.insert((file, path)).0.write(bytes);
@@ -95,11 +97,11 @@ mod tests {
         let memory = Memory { output: 100, results: Some(folder.path().to_owned()), ..Memory::of_machine() };
         for pieces in [0_u8, 3, 200] {
             for of_result in [false, true] {
-                let mut spool = if of_result { Spool::of_result(&memory) } else { Spool::new(&memory) };
+                let mut spool = if of_result { Spool::of_result(&memory) } else { Spool::on_disk(&memory) };
                 let written: Vec<u8> = (0..pieces).flat_map(|piece| [piece; 7]).collect();
                 written.chunks(7).for_each(|piece| spool.write_all(piece).unwrap());
                 let body = spool.finish().unwrap();
-                assert_eq!(body.is_file(), written.len() > 100);
+                assert_eq!(body.is_file(), written.len() > if of_result { 100 } else { 0 });
                 assert_eq!(body.whole().unwrap(), written);
                 let kept = folder.path().join("kept");
                 let stays = body.kept_as(&kept);
@@ -118,7 +120,7 @@ mod tests {
     fn a_folder_that_is_not_there_is_named() {
         let nowhere = std::path::PathBuf::from("/nowhere/at/all");
         let memory = Memory { output: 1, results: Some(nowhere.clone()), ..Memory::of(1 << 30, nowhere) };
-        for (mut spool, hint) in [(Spool::new(&memory), "--spill-dir"), (Spool::of_result(&memory), "room")] {
+        for (mut spool, hint) in [(Spool::on_disk(&memory), "--spill-dir"), (Spool::of_result(&memory), "room")] {
             let refused = spool.write_all(b"more than one").unwrap_err();
             let text = spool.failed(&refused).to_string();
             assert!(text.contains("/nowhere/at/all") && text.contains(hint), "{text}");

@@ -30,6 +30,12 @@ pub enum State {
 impl State {
     const ALL: [Self; 4] = [Self::Issued, Self::Cancelled, Self::Withheld, Self::Open];
 
+    /// The state of a word; `None` for any other text.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.word() == word)
+    }
+
     /// The word in the table.
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -158,6 +164,18 @@ pub struct Item {
 }
 
 impl Item {
+    /// Whether it is out: asked for, and not taken back.
+    #[must_use]
+    pub const fn is_out(&self) -> bool {
+        matches!(self.state, State::Issued | State::Open)
+    }
+
+    /// The idempotency key as the bytes of which it shows the digits.
+    #[must_use]
+    pub fn key_bytes(&self) -> [u8; 32] {
+        bytes_of(&self.key).expect("a key is the digits of a hash")
+    }
+
     /// As a row.
     pub fn put(&self, sheet: &mut Sheet) {
         let flags: Vec<&str> = self.flags.iter().map(|code| code.word()).collect();
@@ -211,7 +229,6 @@ impl Item {
     pub fn from_cells(cells: &Cells<'_>) -> Option<Self> {
         let text = |name: &str| cells.text(name).map(str::to_owned);
         let date = |name: &str| cells.date(name).map(date_of);
-        let state = cells.text("state")?;
         let about = about(cells)?;
         let (account, kind, currency) = match &about {
             About::Difference(_) => (Some(text("account")?), Some(kind(cells)?), Some(currency(cells)?)),
@@ -221,9 +238,9 @@ impl Item {
         let flags = cells.text("flags").unwrap_or_default().split_whitespace();
         let both = |en: &str, zh: &str| Some([text(en)?, text(zh)?]);
         Some(Self {
-            state: State::ALL.into_iter().find(|known| known.word() == state)?,
+            state: State::from_word(cells.text("state")?)?,
             id: text("item_id")?,
-            key: text("idempotency_key")?,
+            key: text("idempotency_key").filter(|key| bytes_of(key).is_some())?,
             about,
             job: text("job")?,
             date: date("business_date")?,
@@ -387,6 +404,14 @@ impl<'i> Words<'i> {
 
 fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("texts and numbers")
+}
+
+/// What 64 hexadecimal digits stand for.
+fn bytes_of(digits: &str) -> Option<[u8; 32]> {
+    let (pairs, []) = digits.as_bytes().as_chunks::<2>() else { return None };
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let bytes: Option<Vec<u8>> = pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect();
+    bytes?.try_into().ok()
 }
 
 /// What a row is about: either a difference or a finding.

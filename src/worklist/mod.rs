@@ -12,11 +12,13 @@
 
 mod finding;
 mod item;
+mod lines;
 mod register;
 mod target;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use arrow_array::RecordBatch;
 use jiff::civil;
 use rayon::prelude::*;
 use tieout_kernel::action::{Place, Step, Verb, steps};
@@ -28,6 +30,7 @@ use tieout_kernel::outcome::{Difference, Outcome};
 use tieout_kernel::record::{Book, Kind, Record};
 
 pub use item::{About, Item, State};
+use lines::Lines;
 pub use register::Register;
 pub use target::{Call, Ids};
 
@@ -38,10 +41,11 @@ use crate::error::Error;
 use crate::finding::Finding;
 use crate::job::{Plan, day_of};
 use crate::normalise::decimal_text;
+use crate::pipeline::{at_once, side_by_side};
 use crate::reconcile::Reconciled;
-use crate::report::Table;
 use crate::report::schema::WORKLIST;
-use crate::store::sha256;
+use crate::report::{ForPeople, Runs, Sheet, Table, Written, id_in_order};
+use crate::store::{Body, sha256};
 use crate::weigh::RateFile;
 
 /// What a worklist is made of.
@@ -71,6 +75,75 @@ pub struct Wanted<'w, 'r> {
     pub chain: &'w Chain,
 }
 
+/// The worklist as files.
+#[derive(Debug)]
+pub struct Worklist {
+    /// The table.
+    pub table: Written,
+    /// New and cancelled items for repair tools, all of them and each verb by itself: name, bytes, lines.
+    pub lines: Vec<(String, Body, u64)>,
+    /// How many items there are of each kind.
+    pub counts: BTreeMap<(State, Verb), u64>,
+}
+
+/// Differences whose items are made together.
+const LOT: usize = 1 << 11;
+
+/// Items in the order of the worklist.
+struct Lot {
+    rows: Table,
+    counts: BTreeMap<(State, Verb), u64>,
+}
+
+impl Lot {
+    fn of(mut items: Vec<Item>) -> Result<Self, Error> {
+        items.sort_by(|a, b| {
+            let key = |item: &Item| (item.state, item.severity);
+            key(a).cmp(&key(b)).then_with(|| (&a.about, a.step, &a.id).cmp(&(&b.about, b.step, &b.id)))
+        });
+        let (mut sheet, mut counts) = (Sheet::new(WORKLIST), BTreeMap::new());
+        for item in &items {
+            item.put(&mut sheet);
+            *counts.entry((item.state, item.verb)).or_default() += 1;
+        }
+        Ok(Self { rows: sheet.finish()?, counts })
+    }
+}
+
+/// Where an item belongs.
+type Rank = (Option<State>, Option<Severity>, (bool, [u128; 2]), Option<i64>, [u128; 2]);
+
+/// The order of the table: by state and tier, then what items are about, their steps and their ids.
+fn order() -> impl Fn(&Table) -> Vec<Rank> {
+    let place = |name: &str| WORKLIST.columns.iter().position(|column| column.name == name);
+    let [state, severity, difference, finding, step, item] =
+        ["state", "severity", "difference_id", "finding_id", "step", "item_id"]
+            .map(|name| place(name).expect("the table has this column"));
+    move |table| {
+        let rows = table.batches.first().map_or(0, RecordBatch::num_rows);
+        let text = |column: usize, row: usize| table.text(column, row);
+        let id = |column: usize, row: usize| text(column, row).map(id_in_order);
+        let rank = |row: usize| {
+            let about = id(difference, row).map(|id| (false, id)).or_else(|| Some((true, id(finding, row)?)));
+            (
+                text(state, row).and_then(State::from_word),
+                text(severity, row).and_then(Severity::from_word),
+                about.unwrap_or_default(),
+                table.integer(step, row),
+                id(item, row).unwrap_or_default(),
+            )
+        };
+        (0..rows).map(rank).collect()
+    }
+}
+
+/// Items of which each key is there once, the first of them.
+fn once_each(mut items: Vec<Item>) -> Vec<Item> {
+    let mut seen = BTreeSet::new();
+    items.retain(|item| seen.insert(item.key_bytes()));
+    items
+}
+
 /// Records of a difference that one item is about.
 struct Target {
     members: Vec<u32>,
@@ -78,57 +151,82 @@ struct Target {
 }
 
 impl Wanted<'_, '_> {
-    /// Tonight's items: what is wanted, against what was issued before.
-    #[must_use]
-    pub fn items(&self, mut register: Register) -> Vec<Item> {
-        let of_difference = |(id, at): &(String, usize)| -> Vec<Item> {
-            let Outcome::Difference(difference) = &self.reconciled.outcomes[*at] else { return Vec::new() };
-            if difference.is_settled() {
-                return Vec::new();
-            }
-            let mut items = self.of_difference(id, difference);
-            if let Some(why) = self.doubt(difference) {
-                for item in items.iter_mut().filter(|item| item.verb.moves_money()) {
-                    (item.state, item.reason) = (State::Withheld, Some(why.clone()));
-                }
-            }
-            if let Some(why) = self.distrust(difference) {
-                for item in &mut items {
-                    (item.state, item.reason) = (State::Withheld, Some(why.clone()));
-                }
-            }
-            items
+    /// Tonight's items: what is wanted, against what was issued before. They are made some differences at a time, and
+    /// sorted in memory as long as there is room, else on the local disk.
+    pub fn written(&self, mut register: Register, people: ForPeople<'_>) -> Result<Worklist, Error> {
+        let mut runs = Runs::new(WORKLIST, &self.night.memory, order());
+        let mut counts = BTreeMap::new();
+        let mut put = |lot: Lot| {
+            lot.counts.into_iter().for_each(|(what, count)| *counts.entry(what).or_default() += count);
+            runs.put(vec![lot.rows])
         };
-        let mut items: Vec<Item> = self.ids.par_iter().flat_map_iter(of_difference).collect();
-        items.extend(self.of_findings());
-        let mut seen = BTreeSet::new();
-        items.retain(|item| seen.insert(item.key.clone()));
-        for item in &mut items {
-            let withheld = self.withheld.filter(|_| item.about.difference().is_some());
-            match (register.take(&item.key), withheld) {
-                (Some(issued), _) => {
-                    item.state = State::Open;
-                    item.reason = None;
-                    (item.first_issued, item.due_at) = (issued.first_issued, issued.due_at);
-                    item.expires_on = issued.expires_on;
-                }
-                (None, Some(why)) => {
-                    item.state = State::Withheld;
-                    item.reason = Some(why.to_owned());
-                }
-                (None, None) => {}
+        let lot_of = |some: &[(String, usize)]| {
+            let items = some.iter().flat_map(|(id, at)| self.of_outcome(id, *at));
+            Lot::of(items.map(|item| self.against(item, &register)).collect())
+        };
+        let mut some = self.ids.chunks(LOT * at_once());
+        let next = || -> Result<Option<Vec<Lot>>, Error> {
+            some.next().map(|some| some.par_chunks(LOT).map(lot_of).collect()).transpose()
+        };
+        side_by_side(next, |lots| lots.into_iter().try_for_each(&mut put))?;
+        let of_findings = once_each(self.of_findings());
+        put(Lot::of(of_findings.into_iter().map(|item| self.against(item, &register)).collect())?)?;
+        register.each_rest(self.plan, |some| {
+            let gone = some.into_par_iter().with_min_len(LOT).map(|issued| self.gone(issued)).collect();
+            put(Lot::of(gone)?)
+        })?;
+        let of_earlier_dates = register.take_of_earlier_dates();
+        put(Lot::of(of_earlier_dates.map(|issued| self.still_open(issued)).collect())?)?;
+
+        let mut lines = Lines::new(&self.night.memory);
+        let table = runs.merged(Some(people), |lot| lines.add(lot))?;
+        Ok(Worklist { table, lines: lines.finish()?, counts })
+    }
+
+    /// The items of an outcome, if it is a difference.
+    fn of_outcome(&self, id: &str, at: usize) -> Vec<Item> {
+        let Outcome::Difference(difference) = &self.reconciled.outcomes[at] else { return Vec::new() };
+        if difference.is_settled() {
+            return Vec::new();
+        }
+        let mut items = self.of_difference(id, difference);
+        if let Some(why) = self.doubt(difference) {
+            for item in items.iter_mut().filter(|item| item.verb.moves_money()) {
+                (item.state, item.reason) = (State::Withheld, Some(why.clone()));
             }
         }
-        let open: BTreeSet<&About> = items.iter().map(|item| &item.about).collect();
-        let (rest, of_earlier_dates) = register.rest();
-        let gone: Vec<Item> = rest.map(|issued| self.gone(issued, &open)).collect();
-        items.extend(gone);
-        items.extend(of_earlier_dates.map(|issued| self.still_open(issued)));
-        items.par_sort_by(|a, b| {
-            let key = |item: &Item| (item.state, item.severity);
-            key(a).cmp(&key(b)).then_with(|| (&a.about, a.step, &a.id).cmp(&(&b.about, b.step, &b.id)))
-        });
-        items
+        if let Some(why) = self.distrust(difference) {
+            for item in &mut items {
+                (item.state, item.reason) = (State::Withheld, Some(why.clone()));
+            }
+        }
+        // The key has the difference's id in it: no other difference has the same.
+        once_each(items)
+    }
+
+    /// An item that tonight wants, against what was issued before.
+    fn against(&self, mut item: Item, register: &Register) -> Item {
+        let withheld = self.withheld.filter(|_| item.about.difference().is_some());
+        match (register.asked_again(&item), withheld) {
+            (Some(issued), _) => {
+                item.state = State::Open;
+                item.reason = None;
+                (item.first_issued, item.due_at) = (issued.first_issued, issued.due_at);
+                item.expires_on = issued.expires_on;
+            }
+            (None, Some(why)) => {
+                item.state = State::Withheld;
+                item.reason = Some(why.to_owned());
+            }
+            (None, None) => {}
+        }
+        item
+    }
+
+    /// Whether a difference has items tonight.
+    fn asks_about(&self, id: &str) -> bool {
+        let found = self.ids.binary_search_by(|(known, _)| known.as_str().cmp(id));
+        found.is_ok_and(|found| !self.of_outcome(id, self.ids[found].1).is_empty())
     }
 
     /// Why no money may be moved for a difference by a program, if none may: payments under one number of the provider
@@ -195,14 +293,14 @@ impl Wanted<'_, '_> {
     }
 
     /// An item that was issued and is no longer wanted.
-    fn gone(&self, issued: Item, open: &BTreeSet<&About>) -> Item {
+    fn gone(&self, issued: Item) -> Item {
         let reason = match (&issued.about, self.withheld) {
             (About::Finding(_), _) => finding::GONE,
             // Whether it resolved itself is not known tonight.
             (About::Difference(_), Some(why)) => {
                 return Item { state: State::Open, reason: Some(why.to_owned()), ..issued };
             }
-            (About::Difference(_), None) if open.contains(&issued.about) => {
+            (About::Difference(id), None) if self.asks_about(id) => {
                 "the difference is another one now: its other items say what to do"
             }
             (About::Difference(_), None) => "the difference is closed: nothing is to be done any more",
@@ -409,11 +507,6 @@ impl Wanted<'_, '_> {
         let today = day_of(self.date);
         let open_for = first_seen.map_or(0, |first| i64::from(today.0) - i64::from(first.0));
         days_after(self.date, i64::from(self.plan.carry.keep_open) - open_for)
-    }
-
-    /// The table `worklist`.
-    pub fn table(&self, items: &[Item]) -> Result<Table, Error> {
-        Table::of_parts(WORKLIST, items, |sheet, item| item.put(sheet))
     }
 }
 

@@ -1,7 +1,9 @@
 //! What was issued and is not cancelled: by the day before, and by the commit that a run replaces.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use jiff::{Timestamp, civil};
 use rayon::prelude::*;
 
 use super::item::{Item, State};
@@ -9,17 +11,36 @@ use crate::carry::days::Chain;
 use crate::error::Error;
 use crate::job::Plan;
 use crate::publish::Link;
-use crate::report::Cells;
 use crate::report::schema::WORKLIST;
-use crate::store::Store;
+use crate::report::{Cells, Table};
+use crate::store::{Body, Store};
 
-/// Items that are out, by idempotency key.
+/// Items that are out. Of each only what tonight's items need to know is held: what nobody asks for any more is
+/// read again.
 #[derive(Debug, Default)]
 pub struct Register {
-    /// Those that tonight decides about: of differences, and of the date's own findings.
-    out: BTreeMap<String, Item>,
-    /// Those of earlier dates' findings, as the day before lists them: about these tonight decides nothing.
-    of_earlier_dates: BTreeMap<String, Item>,
+    /// Those that tonight decides about, by idempotency key: of differences, and of the date's own findings.
+    out: HashMap<[u8; 32], Out>,
+    /// Those of earlier dates' findings, as the day before lists them, by idempotency key: about these tonight
+    /// decides nothing.
+    of_earlier_dates: HashMap<[u8; 32], Item>,
+    /// The tables in which they are.
+    tables: Vec<(Link, Body)>,
+}
+
+/// An item that is out.
+#[derive(Debug)]
+pub struct Out {
+    /// The business date that issued it.
+    pub first_issued: civil::Date,
+    /// By when it is due.
+    pub due_at: Timestamp,
+    /// The last day on which it may be acted on.
+    pub expires_on: civil::Date,
+    /// Whether tonight asks for it again.
+    again: AtomicBool,
+    /// Number of the table, and the row in it.
+    at: (usize, u64),
 }
 
 impl Register {
@@ -31,46 +52,111 @@ impl Register {
     pub fn read(store: &Store, plan: &Plan, chain: &Chain, replaces: Option<&Link>) -> Result<Self, Error> {
         let mut register = Self::default();
         if let Some(before) = chain.before() {
-            for item in items(store, plan, before)? {
-                let of_finding = item.about.finding().is_some();
-                put(if of_finding { &mut register.of_earlier_dates } else { &mut register.out }, item);
-            }
+            register.add(store, plan, before, |register, item, at| {
+                if item.about.finding().is_none() {
+                    register.put(&item, at);
+                } else if item.is_out() {
+                    register.of_earlier_dates.insert(item.key_bytes(), item);
+                }
+            })?;
         }
         if let Some(replaced) = replaces {
-            for item in items(store, plan, replaced)? {
+            register.add(store, plan, replaced, |register, item, at| {
                 let found_open =
                     item.state == State::Open && item.first_issued != replaced.date && chain.before().is_some();
-                if !found_open && !register.of_earlier_dates.contains_key(&item.key) {
-                    put(&mut register.out, item);
+                if !found_open && !register.of_earlier_dates.contains_key(&item.key_bytes()) {
+                    register.put(&item, at);
                 }
-            }
+            })?;
         }
         Ok(register)
     }
 
-    /// Takes an item out by its key.
-    pub fn take(&mut self, key: &str) -> Option<Item> {
-        self.out.remove(key)
+    fn add(
+        &mut self,
+        store: &Store,
+        plan: &Plan,
+        run: &Link,
+        mut each: impl FnMut(&mut Self, Item, (usize, u64)),
+    ) -> Result<(), Error> {
+        let table = self.tables.len();
+        self.tables.push((run.clone(), run.read(store, plan, &WORKLIST.parquet_name())?));
+        let (run, body) = self.tables[table].clone();
+        items(
+            plan,
+            &run,
+            body,
+            |_| true,
+            |some| {
+                some.into_iter().for_each(|(row, item)| each(self, item, (table, row)));
+                Ok(())
+            },
+        )
     }
 
-    /// What nobody asked for any more, and the items of earlier dates' findings.
-    pub fn rest(self) -> (impl Iterator<Item = Item>, impl Iterator<Item = Item>) {
-        (self.out.into_values(), self.of_earlier_dates.into_values())
+    fn put(&mut self, item: &Item, at: (usize, u64)) {
+        let Item { first_issued, due_at, expires_on, .. } = *item;
+        match item.state {
+            State::Issued | State::Open => {
+                let out = Out { first_issued, due_at, expires_on, again: AtomicBool::new(false), at };
+                self.out.insert(item.key_bytes(), out);
+            }
+            State::Cancelled => drop(self.out.remove(&item.key_bytes())),
+            State::Withheld => {}
+        }
+    }
+
+    /// What is known of an item that tonight asks for, where it is out already.
+    pub fn asked_again(&self, item: &Item) -> Option<&Out> {
+        let out = self.out.get(&item.key_bytes())?;
+        out.again.store(true, Ordering::Relaxed);
+        Some(out)
+    }
+
+    /// Takes the items of earlier dates' findings.
+    pub fn take_of_earlier_dates(&mut self) -> impl Iterator<Item = Item> + use<> {
+        std::mem::take(&mut self.of_earlier_dates).into_values()
+    }
+
+    /// What nobody asked for again, some items at a time.
+    pub fn each_rest(&self, plan: &Plan, mut each: impl FnMut(Vec<Item>) -> Result<(), Error>) -> Result<(), Error> {
+        let mut rows: Vec<Vec<u64>> = vec![Vec::new(); self.tables.len()];
+        for out in self.out.values().filter(|out| !out.again.load(Ordering::Relaxed)) {
+            rows[out.at.0].push(out.at.1);
+        }
+        for ((run, body), mut rows) in self.tables.iter().zip(rows) {
+            rows.sort_unstable();
+            if !rows.is_empty() {
+                let wanted = |row: u64| rows.binary_search(&row).is_ok();
+                let only = |some: Vec<(u64, Item)>| each(some.into_iter().map(|(_, item)| item).collect());
+                items(plan, run, body.clone(), wanted, only)?;
+            }
+        }
+        Ok(())
     }
 }
 
-fn put(out: &mut BTreeMap<String, Item>, item: Item) {
-    match item.state {
-        State::Issued | State::Open => drop(out.insert(item.key.clone(), item)),
-        State::Cancelled => drop(out.remove(&item.key)),
-        State::Withheld => {}
-    }
-}
-
-fn items(store: &Store, plan: &Plan, run: &Link) -> Result<Vec<Item>, Error> {
-    let table = run.table(store, plan, WORKLIST)?;
-    let rows: Vec<Cells<'_>> = table.cells().collect();
-    let items: Option<Vec<Item>> = rows.par_iter().map(Item::from_cells).collect();
-    let lacking = || "a row lacks what every row has".to_owned();
-    items.ok_or_else(|| run.unreadable(plan, &WORKLIST.parquet_name(), lacking()))
+/// The items of a published table in some of its rows, as many at a time as are read together, each with its row.
+fn items(
+    plan: &Plan,
+    run: &Link,
+    body: Body,
+    wanted: impl Fn(u64) -> bool,
+    mut each: impl FnMut(Vec<(u64, Item)>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let unreadable = |cause: String| run.unreadable(plan, &WORKLIST.parquet_name(), cause);
+    let mut before = 0;
+    let mut done = Ok(());
+    let mut of_part = |part: Table| {
+        if done.is_err() {
+            return;
+        }
+        let rows: Vec<(u64, Cells<'_>)> = (before..).zip(part.cells()).filter(|(row, _)| wanted(*row)).collect();
+        before += part.rows;
+        let items = rows.par_iter().map(|(row, cells)| Some((*row, Item::from_cells(cells)?)));
+        let items: Option<Vec<(u64, Item)>> = items.collect();
+        done = items.ok_or_else(|| unreadable("a row lacks what every row has".to_owned())).and_then(&mut each);
+    };
+    Table::read_parts(WORKLIST, body, &mut of_part).map_err(unreadable)?;
+    done
 }
