@@ -392,3 +392,32 @@ fn more_records_than_can_be_kept_until_they_are_published_are_refused() {
     assert!(Published::current(&workspace.path("out"), "books", "2026-11-20").is_none(), "nothing is published");
     assert_eq!(run("1GiB").status.code(), Some(0));
 }
+
+#[test]
+fn one_number_many_times_takes_no_more_room_than_its_records() {
+    let workspace = Workspace::new();
+    let job = workspace.write("books.toml", TWO_BOOKS);
+    let row = |number: u32| format!("HOT,T{number},100,2026-11-20T01:00:00Z\n");
+    let rows = |count: u32| format!("order_no,txn,amount,at\n{}", (0..count).map(row).collect::<String>());
+    workspace.write("in/2026-11-20/ledger.csv", rows(1));
+    workspace.write("in/2026-11-20/statement.csv", rows(300));
+    let ran = output(&["run", job.to_str().unwrap(), "--date", "2026-11-20", "--start-fresh"]);
+    assert_eq!(ran.status.code(), Some(0), "{}{}", stdout(&ran), stderr(&ran));
+    let night = workspace.published("books", "2026-11-20");
+    let items = night.table("worklist");
+    let of_records: Vec<_> = items.iter().filter(|item| !item["provider_txn_id"].is_empty()).collect();
+    assert!(of_records.len() >= 299, "an item for each surplus record");
+    for item in &items {
+        let evidence: Vec<serde_json::Value> = serde_json::from_str(&item["evidence"]).unwrap();
+        assert!(evidence.len() <= 20, "{} rows are named", evidence.len());
+    }
+    for item in of_records {
+        let evidence: Vec<serde_json::Value> = serde_json::from_str(&item["evidence"]).unwrap();
+        let number: u64 = item["provider_txn_id"].trim_start_matches('T').parse().unwrap();
+        assert_eq!((&evidence[0]["book"], &evidence[0]["line"]), (&"statement".into(), &(number + 2).into()));
+        assert_eq!(evidence.len(), 20);
+    }
+    let in_pool =
+        night.table("open_items").iter().filter(|row| row["order_no"] == "HOT" && row["book"] == "statement").count();
+    assert_eq!(in_pool, 300, "and each of them is in the pool");
+}

@@ -170,7 +170,7 @@ pub const WORKLIST: TableSpec = TableSpec {
         "approval_level" Integer "审批级别" "how many people must agree";
         "due_at" Instant "截止时间" "the tier's hours after the end of the date that issued it";
         "expires_on" Date "失效日" "the last day on which it may be acted on";
-        "evidence" Text "证据" "where each record stands, or which file is meant, as a JSON array";
+        "evidence" Text "证据" "where each record stands, of many the first twenty, or which file is meant, as a JSON array";
         "alert" Text "告警" "kind, scope, found at and first action, as a JSON array";
         "reason" Text "原因" "why it was cancelled or withheld";
     },

@@ -27,7 +27,7 @@ use crate::store::hex;
 use crate::weigh;
 
 /// Rows that are named one by one in a cell before the rest is counted.
-const ROWS_NAMED: usize = 20;
+pub const ROWS_NAMED: usize = 20;
 
 /// A difference that is about to be published.
 #[derive(Clone, Copy, Debug)]

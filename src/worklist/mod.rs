@@ -44,6 +44,7 @@ use crate::normalise::decimal_text;
 use crate::pipeline::{at_once, side_by_side};
 use crate::reconcile::Reconciled;
 use crate::report::schema::WORKLIST;
+use crate::report::tables::ROWS_NAMED;
 use crate::report::{ForPeople, Runs, Sheet, Table, Written, id_in_order};
 use crate::store::{Body, sha256};
 use crate::weigh::RateFile;
@@ -441,7 +442,7 @@ impl Wanted<'_, '_> {
             approval_level: self.approval(step, limit, first),
             due_at: self.due_at(severity),
             expires_on: self.expires_on(seen_first),
-            evidence: self.evidence(difference),
+            evidence: self.evidence(difference, target),
             alert: [
                 difference.code.label_en().to_owned(),
                 format!("{count} {records}, {at_risk} at risk"),
@@ -452,10 +453,19 @@ impl Wanted<'_, '_> {
         }
     }
 
-    /// Where each record of a difference stands, those that explain it included.
-    fn evidence(&self, difference: &Difference) -> Vec<item::Evidence> {
-        let all = difference.statement.iter().chain(&difference.ledger).chain(&difference.related);
-        all.map(|&at| {
+    /// Where each record of a difference stands, those that explain it included. Of many the first, and before them
+    /// those that the item is about.
+    fn evidence(&self, difference: &Difference, target: &Target) -> Vec<item::Evidence> {
+        let Difference { ledger, statement, related, .. } = difference;
+        let all = || statement.iter().chain(ledger).chain(related).copied();
+        let named: Vec<u32> = if ledger.len() + statement.len() + related.len() <= ROWS_NAMED {
+            all().collect()
+        } else {
+            let own: Vec<u32> = target.members.iter().copied().take(ROWS_NAMED).collect();
+            let others = all().filter(|one| !own.contains(one)).take(ROWS_NAMED - own.len());
+            own.iter().copied().chain(others).collect()
+        };
+        let evidence = named.into_iter().map(|at| {
             let record = self.record(at);
             let stored = self.residue.stored(self.night, at as usize);
             item::Evidence {
@@ -465,8 +475,8 @@ impl Wanted<'_, '_> {
                 line: Some(stored.line.max(1)),
                 date: record.business_date.map(|day| day.to_string()),
             }
-        })
-        .collect()
+        });
+        evidence.collect()
     }
 
     /// Whose an item is: by its code, else by the place where it is done.
