@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Complaint, Error};
 use crate::job::Plan;
-use crate::report::{Table, TableSpec};
+use crate::report::{Cells, Table, TableSpec};
 use crate::store::{Body, Created, Place, Store, hash, sha256};
 
 /// A file of a run.
@@ -170,11 +170,24 @@ impl Link {
         self.find(store, plan, name)?.ok_or_else(|| self.unreadable(plan, name, GONE.to_owned()))
     }
 
-    /// A table that every run has.
-    pub fn table(&self, store: &Store, plan: &Plan, spec: TableSpec) -> Result<Table, Error> {
+    /// Shows every row of a table that every run has, of which some thousands are in memory at a time.
+    pub fn rows(
+        &self,
+        store: &Store,
+        plan: &Plan,
+        spec: TableSpec,
+        mut each: impl FnMut(&Cells<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let name = spec.parquet_name();
         let body = self.read(store, plan, &name)?;
-        Table::read(spec, body).map_err(|cause| self.unreadable(plan, &name, cause))
+        let mut done = Ok(());
+        let mut of_part = |part: Table| {
+            if done.is_ok() {
+                done = part.cells().try_for_each(|cells| each(&cells));
+            }
+        };
+        Table::read_parts(spec, body, &mut of_part).map_err(|cause| self.unreadable(plan, &name, cause))?;
+        done
     }
 
     /// What is wrong with a file of the run, as an error.

@@ -101,7 +101,7 @@ pub fn run(
     progress.stage("agree", None);
     let agreed = agree::settle_agreement(&night, &mut scan, Earlier { carried: &carried, found: &found })?;
     let places = agreed.places();
-    agree::fits_whole(places.len() + carried.len(), night.memory.limit)?;
+    agree::fits_whole(places.len(), carried.len(), night.memory.limit)?;
     let mut residue = agree::fetch(&night, &scan.lines_before, &places, agreed.repeated, progress)?;
     progress.stage("reconcile", None);
     bring_earlier(&night, &mut residue, carried, &found);
@@ -196,7 +196,7 @@ pub fn run(
     // What is written no longer needs what it was made of, and writing needs memory as well.
     drop(reconciled);
     drop(compared);
-    drop(residue);
+    drop((residue, agreed, scan));
     let run = publish::Run { id: &run_id, identity: &identity, replaces: replaces.as_ref() };
     let published = publish::publish(store, plan, date, &run, &outputs, manifest)?;
     Ok(Finished { summary, published: Some(published), exit_code })

@@ -19,7 +19,7 @@ use crate::publish::{self, Link};
 use crate::reconcile::Reconciled;
 use crate::report::schema::SETTLEMENTS;
 use crate::report::tables::Tables;
-use crate::report::{ForPeople, Sheet, Table, Written, in_rows};
+use crate::report::{Cells, ForPeople, Sheet, Written, in_rows};
 use crate::store::{Store, sha256};
 use crate::weigh::RateFile;
 
@@ -182,38 +182,35 @@ fn entry_id(parts: &[&str]) -> String {
     format!("J{}", &sha256(parts.join("\u{1f}").as_bytes())[..32])
 }
 
-/// The entries of a published table.
-fn entries(table: &Table) -> Result<Vec<Entry>, String> {
-    let mut entries: Vec<Entry> = Vec::new();
-    for cells in table.cells() {
-        let text = |name: &str| cells.text(name).unwrap_or_default().to_owned();
-        let money = |name: &str| Total::new(i128::from(cells.integer(name).unwrap_or(0)));
-        let line = (text("ledger_account"), money("debit_minor"), money("credit_minor"));
-        let id = text("journal_id");
-        if let Some(entry) = entries.last_mut().filter(|entry| entry.id == id) {
-            entry.lines.push(line);
-            continue;
-        }
-        let exponent = cells.integer("exponent").and_then(|exponent| u8::try_from(exponent).ok());
-        let currency = exponent.and_then(|exponent| Currency::declared(cells.text("currency")?, exponent));
-        entries.push(Entry {
-            id,
-            reverses: cells.text("reverses").map(str::to_owned),
-            difference_id: text("difference_id"),
-            code: text("code"),
-            rule: text("rule"),
-            source: text("source"),
-            account: text("account"),
-            currency: currency.ok_or("an entry has no currency")?,
-            lines: vec![line],
-            before: money("before_minor"),
-            after: money("after_minor"),
-            policy_sha256: text("policy_sha256"),
-            ledger_rows: cells.text("ledger_rows").map(str::to_owned),
-            statement_rows: cells.text("statement_rows").map(str::to_owned),
-        });
+/// Adds a line of a published journal to its entries: those of an entry come one after the other.
+fn add_line(entries: &mut Vec<Entry>, cells: &Cells<'_>) -> Result<(), String> {
+    let text = |name: &str| cells.text(name).unwrap_or_default().to_owned();
+    let money = |name: &str| Total::new(i128::from(cells.integer(name).unwrap_or(0)));
+    let line = (text("ledger_account"), money("debit_minor"), money("credit_minor"));
+    let id = text("journal_id");
+    if let Some(entry) = entries.last_mut().filter(|entry| entry.id == id) {
+        entry.lines.push(line);
+        return Ok(());
     }
-    Ok(entries)
+    let exponent = cells.integer("exponent").and_then(|exponent| u8::try_from(exponent).ok());
+    let currency = exponent.and_then(|exponent| Currency::declared(cells.text("currency")?, exponent));
+    entries.push(Entry {
+        id,
+        reverses: cells.text("reverses").map(str::to_owned),
+        difference_id: text("difference_id"),
+        code: text("code"),
+        rule: text("rule"),
+        source: text("source"),
+        account: text("account"),
+        currency: currency.ok_or("an entry has no currency")?,
+        lines: vec![line],
+        before: money("before_minor"),
+        after: money("after_minor"),
+        policy_sha256: text("policy_sha256"),
+        ledger_rows: cells.text("ledger_rows").map(str::to_owned),
+        statement_rows: cells.text("statement_rows").map(str::to_owned),
+    });
+    Ok(())
 }
 
 /// Entries of earlier commits that tonight may have to take back.
@@ -234,11 +231,15 @@ impl Booked {
         residue: &Residue,
         reconciled: &Reconciled<'_>,
     ) -> Result<Self, Error> {
-        let read = |run: &Link| -> Result<Vec<Entry>, Error> {
-            let table = run.table(store, plan, SETTLEMENTS)?;
-            entries(&table).map_err(|cause| run.unreadable(plan, &SETTLEMENTS.parquet_name(), cause))
+        let read = |run: &Link, concerns: &dyn Fn(&Cells<'_>) -> bool| -> Result<Vec<Entry>, Error> {
+            let mut entries = Vec::new();
+            run.rows(store, plan, SETTLEMENTS, |cells| {
+                let added = if concerns(cells) { add_line(&mut entries, cells) } else { Ok(()) };
+                added.map_err(|cause| run.unreadable(plan, &SETTLEMENTS.parquet_name(), cause))
+            })?;
+            Ok(entries)
         };
-        let replaced = replaces.map(read).transpose()?.unwrap_or_default();
+        let replaced = replaces.map(|run| read(run, &|_| true)).transpose()?.unwrap_or_default();
         let mut undone = Vec::new();
         let mut by_night: BTreeMap<Day, BTreeSet<&str>> = BTreeMap::new();
         for (night, difference) in opened_again(residue, reconciled) {
@@ -247,10 +248,11 @@ impl Booked {
         for (night, differences) in by_night {
             let settled_on = date_of(night);
             let Some((commit, _)) = publish::current(store, plan, settled_on)? else { continue };
-            let of_night = read(&Link::of(settled_on, &commit))?;
-            let concerned =
-                |entry: &Entry| entry.reverses.is_none() && differences.contains(entry.difference_id.as_str());
-            undone.extend(of_night.into_iter().filter(concerned));
+            let concerns = |cells: &Cells<'_>| {
+                let of_difference = cells.text("difference_id").is_some_and(|id| differences.contains(id));
+                of_difference && cells.text("reverses").is_none()
+            };
+            undone.extend(read(&Link::of(settled_on, &commit), &concerns)?);
         }
         Ok(Self { replaced, undone })
     }

@@ -156,7 +156,7 @@ pub fn fetch_lots(
     repeated: [bool; 2],
     progress: &Progress,
 ) -> Result<Vec<Residue>, Error> {
-    fits(places.len(), BYTES_OF_A_RECORD, night.memory.limit)?;
+    fits(places.len(), places.len() * BYTES_OF_A_RECORD, night.memory.limit)?;
     progress.stage("fetch", Some(places.len() as u64));
     let by_split: Vec<&[(u64, u32)]> = places.chunk_by(|a, b| split_of(a.0) == split_of(b.0)).collect();
     let chunks = by_split.par_iter().with_max_len(1).map(|rows| {
@@ -175,8 +175,8 @@ pub fn fetch_lots(
 }
 
 /// Refuses more records than fit, before they take what the machine does not have.
-fn fits(records: usize, bytes_each: usize, limit: u64) -> Result<(), Error> {
-    let bytes = (records * bytes_each) as u64;
+fn fits(records: usize, bytes: usize, limit: u64) -> Result<(), Error> {
+    let bytes = bytes as u64;
     if bytes <= limit {
         return Ok(());
     }
@@ -190,10 +190,10 @@ fn fits(records: usize, bytes_each: usize, limit: u64) -> Result<(), Error> {
     Err(Error::Limit(Complaint::new(what).hint(hint)))
 }
 
-/// Refuses a night with more records than can be kept whole until all of them are decided and published, those of
-/// earlier nights included.
-pub fn fits_whole(records: usize, limit: u64) -> Result<(), Error> {
-    fits(records, BYTES_UNTIL_PUBLISHED, limit)
+/// Refuses a night with more records, tonight's and those of earlier nights, than can be kept whole until all of them
+/// are decided and published.
+pub fn fits_whole(tonight: usize, carried: usize, limit: u64) -> Result<(), Error> {
+    fits(tonight + carried, tonight * BYTES_UNTIL_PUBLISHED + carried * BYTES_OF_A_CARRIED, limit)
 }
 
 /// Bytes of text that a record has at least, with its share of what becomes of it.
@@ -206,6 +206,8 @@ const _: () = assert!(BYTES_OF_A_RECORD <= 2 * (size_of::<Row>() + TEXT_OF_A_REC
 /// Bytes that a record takes until everything is published: itself, what became of it, and its share of the tables in
 /// the making, which take the rest of the memory. Measured on nights of which every record differs.
 const BYTES_UNTIL_PUBLISHED: usize = 1_500;
+/// The same of a record of an earlier night, which has its texts one by one.
+const BYTES_OF_A_CARRIED: usize = 2_000;
 const _: () = assert!(BYTES_UNTIL_PUBLISHED > BYTES_OF_A_RECORD);
 
 /// Reads records of one split, named by place and lot: a chunk for every lot that has any.

@@ -37,10 +37,9 @@ pub struct Pool {
 /// When it cannot be read, or has records of a source that the job no longer has.
 pub fn read(store: &Store, plan: &Plan, date: civil::Date, chain: &Chain) -> Result<Pool, Error> {
     let Some(before) = chain.before() else { return Ok(Pool::default()) };
-    let table = before.table(store, plan, OPEN_ITEMS)?;
     let mut pool = Pool::default();
     let today = day_of(date);
-    for cells in table.cells() {
+    before.rows(store, plan, OPEN_ITEMS, |cells| {
         let source = cells.text("source").unwrap_or_default();
         let Some(number) = plan.sources.iter().position(|known| known.name == source) else {
             let what =
@@ -49,13 +48,14 @@ pub fn read(store: &Store, plan: &Plan, date: civil::Date, chain: &Chain) -> Res
             return Err(Error::usage(what, hint));
         };
         let number = u16::try_from(number).unwrap_or(u16::MAX);
-        let one = from_cells(plan, number, &cells).ok_or_else(|| {
+        let one = from_cells(plan, number, cells).ok_or_else(|| {
             before.unreadable(plan, &OPEN_ITEMS.parquet_name(), "a row lacks what every row has".to_owned())
         })?;
         let open_for = i64::from(today.0) - i64::from(one.first_seen.0);
         let target = if open_for > i64::from(plan.carry.keep_open) { &mut pool.lapsed } else { &mut pool.carried };
         target.push(one);
-    }
+        Ok(())
+    })?;
     Ok(pool)
 }
 

@@ -489,7 +489,7 @@ impl Table {
         if reader.schema().fields() != spec.schema().fields() {
             return Err(format!("its columns are not those of {version}"));
         }
-        for batch in reader.with_batch_size(BATCH).build().map_err(|e| e.to_string())? {
+        for batch in reader.with_batch_size(PART).build().map_err(|e| e.to_string())? {
             let batch = batch.map_err(|e| e.to_string())?;
             each(Self { spec, rows: batch.num_rows() as u64, batches: vec![batch] });
         }
