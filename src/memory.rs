@@ -37,6 +37,12 @@ impl Memory {
         Self { limit, fingerprints: limit / 2, rows: limit / 8, output: limit / 64, spill_dir, results: None }
     }
 
+    /// The same, where files of the result can stay in a folder: then little of one is held before it goes there.
+    #[must_use]
+    pub fn near(self, folder: &Path) -> Self {
+        Self { output: self.output.min(HELD_NEAR), results: Some(folder.to_path_buf()), ..self }
+    }
+
     /// What is wrong with the folder of the result.
     #[must_use]
     pub fn cannot_write(folder: &Path, cause: &dyn std::fmt::Display) -> Error {
@@ -53,6 +59,9 @@ impl Memory {
         Error::Limit(Complaint::new(what).hint(hint))
     }
 }
+
+/// Bytes of a file that are held before it goes where it stays: less is not worth a file of its own.
+const HELD_NEAR: u64 = 16 << 20;
 
 /// What a machine allows of which nothing is known.
 const UNKNOWN: u64 = 8 << 30;

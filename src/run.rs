@@ -94,8 +94,11 @@ pub fn run(
     progress.stage("pool", None);
     let Pool { carried, lapsed } = pool::read(store, plan, date, &chain)?;
     let policy = policy_of(plan, day, &intake);
-    let (night, mut scan, mut findings, blocked) =
-        scanned(store, plan, date, &policy, &intake, &options.memory, progress)?;
+    let memory = match publish::folder_of(plan, date).path().filter(|_| !options.dry_run) {
+        Some(folder) => options.memory.clone().near(folder),
+        None => options.memory.clone(),
+    };
+    let (night, mut scan, mut findings, blocked) = scanned(store, plan, date, &policy, &intake, &memory, progress)?;
     progress.stage("history", None);
     let found = remembered(store, plan, date, &chain, &night, &scan, &carried)?;
     progress.stage("agree", None);

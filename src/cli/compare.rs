@@ -84,9 +84,10 @@ impl Arguments {
                 (rejects.spec.parquet_name(), rejects.parquet().into()),
             ];
             files.extend(answer.differences.take().into_iter().flat_map(Written::files));
-            let write = |(name, body): (String, Body)| match body.kept_as(&folder.join(&name)) {
-                Ok(()) => Ok(()),
-                Err(body) => store.write(&Place::Local(folder.join(&name)), &body),
+            let write = |(name, body): (String, Body)| {
+                let path = folder.join(&name);
+                let stays = body.kept_as(&path, false).unwrap_or(false);
+                if stays { Ok(()) } else { store.write(&Place::Local(path), &body) }
             };
             files.into_par_iter().try_for_each(write)?;
         }

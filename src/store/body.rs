@@ -2,6 +2,8 @@
 
 use std::fs::File;
 use std::io;
+#[cfg(target_os = "linux")]
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -21,7 +23,9 @@ enum Inner {
         file: File,
         length: u64,
         /// Removes a spooled copy when the last clone goes.
-        spooled: Option<TempPath>,
+        _spooled: Option<TempPath>,
+        /// Whether it has no name yet and may be given one.
+        nameless: bool,
     },
 }
 
@@ -35,7 +39,13 @@ impl Body {
     /// A file; with `spooled` it is removed with the last clone.
     pub fn file(file: File, spooled: Option<TempPath>) -> io::Result<Self> {
         let length = file.metadata()?.len();
-        Ok(Self(Arc::new(Inner::File { file, length, spooled })))
+        Ok(Self(Arc::new(Inner::File { file, length, _spooled: spooled, nameless: false })))
+    }
+
+    /// A file that has no name yet: it goes with the last clone, unless it is kept under one.
+    pub fn nameless(file: File) -> io::Result<Self> {
+        let length = file.metadata()?.len();
+        Ok(Self(Arc::new(Inner::File { file, length, _spooled: None, nameless: true })))
     }
 
     /// How many bytes.
@@ -90,18 +100,20 @@ impl Body {
         matches!(&*self.0, Inner::File { .. })
     }
 
-    /// Keeps a spooled file under another name on the same disk, replacing what is there. Gives the bytes back where
-    /// they are no such file, somebody else has them as well, or the name is elsewhere.
-    pub fn kept_as(self, to: &Path) -> Result<(), Self> {
-        let inner = match Arc::try_unwrap(self.0) {
-            Ok(Inner::File { file, length, spooled: Some(path) }) => match path.persist(to) {
-                Ok(()) => return Ok(()),
-                Err(refused) => Inner::File { file, length, spooled: Some(refused.path) },
-            },
-            Ok(other) => other,
-            Err(shared) => return Err(Self(shared)),
-        };
-        Err(Self(Arc::new(inner)))
+    /// Gives a file that has no name this one, replacing what has it; `false` where it is no such file, or the name is
+    /// on another disk. With `synced` the bytes and the name are on the disk before.
+    pub fn kept_as(&self, to: &Path, synced: bool) -> io::Result<bool> {
+        let Inner::File { file, nameless: true, .. } = &*self.0 else { return Ok(false) };
+        if synced {
+            file.sync_all()?;
+        }
+        if !named(file, to)? {
+            return Ok(false);
+        }
+        if let Some(folder) = to.parent().filter(|_| synced) {
+            File::open(folder)?.sync_all()?;
+        }
+        Ok(true)
     }
 
     /// A reader from `offset` to the end.
@@ -109,6 +121,33 @@ impl Body {
     pub fn reader(&self, offset: u64) -> BodyReader {
         BodyReader { body: self.clone(), offset }
     }
+}
+
+/// Names a file that has none.
+#[cfg(target_os = "linux")]
+fn named(file: &File, to: &Path) -> io::Result<bool> {
+    use rustix::fs::{AtFlags, CWD, linkat};
+    use rustix::io::Errno;
+
+    let own = format!("/proc/self/fd/{}", file.as_raw_fd());
+    let link = |to: &Path| linkat(CWD, own.as_str(), CWD, to, AtFlags::SYMLINK_FOLLOW);
+    match link(to) {
+        Ok(()) => Ok(true),
+        Err(Errno::EXIST) => {
+            let Some(name) = to.file_name() else { return Ok(false) };
+            let beside = to.with_file_name(format!(".{}.{}", name.to_string_lossy(), std::process::id()));
+            link(&beside)?;
+            std::fs::rename(&beside, to).inspect_err(|_| drop(std::fs::remove_file(&beside)))?;
+            Ok(true)
+        }
+        // Whatever forbids it, the bytes can still be copied.
+        Err(_) => Ok(false),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn named(_: &File, _: &Path) -> io::Result<bool> {
+    Ok(false)
 }
 
 impl From<Bytes> for Body {

@@ -227,6 +227,16 @@ impl Store {
         self.runtime.block_on(writing)
     }
 
+    /// Keeps a file of this machine where it is, under its name; `false` where it has to be written.
+    pub fn keep(&self, place: &Place, body: &Body) -> Result<bool, Error> {
+        let Some(path) = place.path() else { return Ok(false) };
+        let kept = || {
+            path.parent().map_or(Ok(()), fs::create_dir_all)?;
+            body.kept_as(path, true)
+        };
+        kept().map_err(|e| disk_error("writing", place, &e))
+    }
+
     /// What of a file is not as it was written, in words; nothing when it is all there.
     pub fn differs(&self, place: &Place, body: &Body) -> Result<Option<String>, Error> {
         let (store, key) = self.remote(place)?;
