@@ -26,6 +26,8 @@ const PARTITION_ROWS: u64 = 16_384;
 /// There are at least so many: how many rows come is only guessed, and what differs goes through memory by
 /// partitions.
 const PARTITIONS_MIN: u64 = 256;
+/// Partitions at most: each sheaf has a piece of every one.
+const PARTITIONS_MAX: u64 = 2_048;
 /// Rejects of a file that are kept as rows; beyond that they are counted.
 pub(super) const REJECTS_MAX: usize = 100_000;
 
@@ -147,8 +149,8 @@ pub struct Scan {
 pub fn scan(night: &Night<'_>, progress: &Progress) -> Result<Scan, Error> {
     let rows: u64 = night.splits.iter().map(|(_, split)| likely_rows(split)).sum();
     progress.stage("scan", Some(rows));
-    let count =
-        usize::try_from((rows / 2 / PARTITION_ROWS).next_power_of_two().clamp(PARTITIONS_MIN, 1024)).unwrap_or(1);
+    let count = usize::try_from((rows / 2 / PARTITION_ROWS).next_power_of_two().clamp(PARTITIONS_MIN, PARTITIONS_MAX))
+        .unwrap_or(1);
     let parts = Parts::new(count, &night.memory);
     let shelf = Shelf::new(&night.memory);
     let results: Vec<Gave> = night

@@ -39,8 +39,10 @@ use crate::reject::Reject;
 
 /// Records that are looked at together: few enough for a cache.
 const CHUNK: usize = 1 << 13;
-/// Fingerprints that are put in order of partitions at a time.
+/// Fingerprints that are put in order of partitions at a time, at least.
 const SHEAF: usize = 1 << 15;
+/// As many of each partition on average, so that reading one back does not jump from record to record.
+const OF_A_PARTITION: usize = 32;
 /// Fingerprints of a split that are handed over before it ends.
 const HANDED_OVER: usize = 1 << 20;
 
@@ -91,6 +93,11 @@ struct Taken {
 /// The key of a record without a number; no hash is zero but by a chance that nobody lives to see.
 const NO_KEY: u128 = 0;
 
+/// Fingerprints of a sheaf with so many partitions.
+fn sheaf_of(parts: usize) -> usize {
+    SHEAF.max(parts * OF_A_PARTITION)
+}
+
 impl SplitScan {
     /// Reads all of a split.
     pub(super) fn run(
@@ -107,13 +114,14 @@ impl SplitScan {
                 names.push(column.to_owned());
             }
         }
+        let sheaf = sheaf_of(parts.count());
         let mut scan = Self {
             gave: Gave {
                 file: ScanFile { measured: Measured::of(&file.open.controls), ..ScanFile::default() },
                 ..Gave::default()
             },
             rows: SplitRows::default(),
-            latest: Vec::with_capacity(SHEAF + CHUNK),
+            latest: Vec::with_capacity(sheaf + CHUNK),
             sheaves: Vec::new(),
             sorts: Sorts::default(),
             accounts: Accounts::default(),
@@ -129,7 +137,7 @@ impl SplitScan {
         file.open.read(split, &names, false, &mut |batch| {
             scan.gave.file.measured.add(&file.open.controls, &names, &batch);
             scan.batch(night, file, number, &batch, parts.count(), &mut taken);
-            if scan.sheaves.len() > HANDED_OVER / SHEAF {
+            if scan.sheaves.len() > HANDED_OVER / sheaf {
                 scan.hand_over(file.book, number, parts)?;
             }
             progress.did(batch.rows.len() as u64, 0);
@@ -197,7 +205,7 @@ impl SplitScan {
             let keyless = taken.records().filter(|(_, key, ..)| *key == NO_KEY);
             self.gave.keyless.extend(keyless.map(|(row, ..)| place(row)));
             self.print(night, file, &columns, &raw.rows, &compared, taken);
-            if self.latest.len() >= SHEAF {
+            if self.latest.len() >= sheaf_of(parts) {
                 self.bind(parts);
             }
         }
