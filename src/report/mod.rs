@@ -15,6 +15,7 @@ mod written;
 pub use frame::{Facts, Line};
 pub(crate) use parquet_file::append_group;
 pub use runs::{Runs, id_in_order};
+pub(crate) use sheet::BATCH;
 pub use sheet::{Cells, ForPeople, Holds, Sheet, Spec, Table, TableSpec, VERSION_KEY, guarded};
 pub use words::masked;
-pub use written::{Written, in_rows};
+pub use written::{Written, in_parts, in_rows};

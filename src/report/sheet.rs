@@ -117,7 +117,7 @@ const SELDOM_REPEATED: [&str; 11] = [
     "explanation_zh",
 ];
 /// Rows built before they are handed to the writer.
-const BATCH: usize = 1 << 16;
+pub(crate) const BATCH: usize = 1 << 16;
 /// Rows of a part that is made by itself.
 pub(super) const PART: usize = 1 << 13;
 

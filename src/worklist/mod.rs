@@ -17,6 +17,8 @@ mod register;
 mod target;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow_array::RecordBatch;
 use jiff::civil;
@@ -161,19 +163,42 @@ impl Wanted<'_, '_> {
             lot.counts.into_iter().for_each(|(what, count)| *counts.entry(what).or_default() += count);
             runs.put(vec![lot.rows])
         };
-        let lot_of = |some: &[(String, usize)]| {
-            let items = some.iter().flat_map(|(id, at)| self.of_outcome(id, *at));
-            Lot::of(items.map(|item| self.against(item, &register)).collect())
+        // Differences that have items tonight, by the order of the ids.
+        let asks: Vec<AtomicBool> = self.ids.iter().map(|_| AtomicBool::new(false)).collect();
+        let is_large = |at: usize| self.records_of(self.ids[at].1) > LOT;
+        let lot_of = |some: Range<usize>| {
+            let mut items = Vec::new();
+            for at in some.filter(|&at| !is_large(at)) {
+                let before = items.len();
+                self.each_item(at, &mut |item| {
+                    items.push(self.against(item, &register));
+                    Ok(())
+                })?;
+                asks[at].store(items.len() > before, Ordering::Relaxed);
+            }
+            Lot::of(items)
         };
-        let mut some = self.ids.chunks(LOT * at_once());
+        let lots: Vec<Range<usize>> =
+            (0..self.ids.len()).step_by(LOT).map(|at| at..self.ids.len().min(at + LOT)).collect();
+        let mut some = lots.chunks(at_once());
         let next = || -> Result<Option<Vec<Lot>>, Error> {
-            some.next().map(|some| some.par_chunks(LOT).map(lot_of).collect()).transpose()
+            some.next().map(|some| some.par_iter().cloned().map(lot_of).collect()).transpose()
         };
         side_by_side(next, |lots| lots.into_iter().try_for_each(&mut put))?;
+        // A difference of very many records is not held as items either.
+        for at in (0..self.ids.len()).filter(|&at| is_large(at)) {
+            let mut items = Vec::new();
+            self.each_item(at, &mut |item| {
+                asks[at].store(true, Ordering::Relaxed);
+                items.push(self.against(item, &register));
+                if items.len() < LOT { Ok(()) } else { put(Lot::of(std::mem::take(&mut items))?) }
+            })?;
+            put(Lot::of(items)?)?;
+        }
         let of_findings = once_each(self.of_findings());
         put(Lot::of(of_findings.into_iter().map(|item| self.against(item, &register)).collect())?)?;
         register.each_rest(self.plan, |some| {
-            let gone = some.into_par_iter().with_min_len(LOT).map(|issued| self.gone(issued)).collect();
+            let gone = some.into_par_iter().map(|issued| self.gone(issued, &asks)).collect();
             put(Lot::of(gone)?)
         })?;
         let of_earlier_dates = register.take_of_earlier_dates();
@@ -184,25 +209,34 @@ impl Wanted<'_, '_> {
         Ok(Worklist { table, lines: lines.finish()?, counts })
     }
 
-    /// The items of an outcome, if it is a difference.
-    fn of_outcome(&self, id: &str, at: usize) -> Vec<Item> {
-        let Outcome::Difference(difference) = &self.reconciled.outcomes[at] else { return Vec::new() };
+    /// How many records a difference has.
+    fn records_of(&self, outcome: usize) -> usize {
+        match &self.reconciled.outcomes[outcome] {
+            Outcome::Difference(difference) => difference.ledger.len() + difference.statement.len(),
+            Outcome::Match { .. } | Outcome::Rest { .. } => 0,
+        }
+    }
+
+    /// Shows the items of an open difference, each key once; `at` is its position in the order of the ids.
+    fn each_item(&self, at: usize, each: &mut dyn FnMut(Item) -> Result<(), Error>) -> Result<(), Error> {
+        let (id, outcome) = &self.ids[at];
+        let Outcome::Difference(difference) = &self.reconciled.outcomes[*outcome] else { return Ok(()) };
         if difference.is_settled() {
-            return Vec::new();
+            return Ok(());
         }
-        let mut items = self.of_difference(id, difference);
-        if let Some(why) = self.doubt(difference) {
-            for item in items.iter_mut().filter(|item| item.verb.moves_money()) {
-                (item.state, item.reason) = (State::Withheld, Some(why.clone()));
-            }
-        }
-        if let Some(why) = self.distrust(difference) {
-            for item in &mut items {
-                (item.state, item.reason) = (State::Withheld, Some(why.clone()));
-            }
-        }
+        let (doubt, distrust) = (self.doubt(difference), self.distrust(difference));
         // The key has the difference's id in it: no other difference has the same.
-        once_each(items)
+        let mut seen = BTreeSet::new();
+        self.of_difference(id, difference, &mut |mut item| {
+            if !seen.insert(item.key_bytes()) {
+                return Ok(());
+            }
+            let why = distrust.as_ref().or_else(|| doubt.as_ref().filter(|_| item.verb.moves_money()));
+            if let Some(why) = why {
+                (item.state, item.reason) = (State::Withheld, Some(why.clone()));
+            }
+            each(item)
+        })
     }
 
     /// An item that tonight wants, against what was issued before.
@@ -222,12 +256,6 @@ impl Wanted<'_, '_> {
             (None, None) => {}
         }
         item
-    }
-
-    /// Whether a difference has items tonight.
-    fn asks_about(&self, id: &str) -> bool {
-        let found = self.ids.binary_search_by(|(known, _)| known.as_str().cmp(id));
-        found.is_ok_and(|found| !self.of_outcome(id, self.ids[found].1).is_empty())
     }
 
     /// Why no money may be moved for a difference by a program, if none may: payments under one number of the provider
@@ -294,14 +322,18 @@ impl Wanted<'_, '_> {
     }
 
     /// An item that was issued and is no longer wanted.
-    fn gone(&self, issued: Item) -> Item {
+    fn gone(&self, issued: Item, asks: &[AtomicBool]) -> Item {
+        let asks_about = |id: &str| {
+            let found = self.ids.binary_search_by(|(known, _)| known.as_str().cmp(id));
+            found.is_ok_and(|found| asks[found].load(Ordering::Relaxed))
+        };
         let reason = match (&issued.about, self.withheld) {
             (About::Finding(_), _) => finding::GONE,
             // Whether it resolved itself is not known tonight.
             (About::Difference(_), Some(why)) => {
                 return Item { state: State::Open, reason: Some(why.to_owned()), ..issued };
             }
-            (About::Difference(id), None) if self.asks_about(id) => {
+            (About::Difference(id), None) if asks_about(id) => {
                 "the difference is another one now: its other items say what to do"
             }
             (About::Difference(_), None) => "the difference is closed: nothing is to be done any more",
@@ -317,24 +349,28 @@ impl Wanted<'_, '_> {
         &self.reconciled.records[at as usize]
     }
 
-    fn of_difference(&self, id: &str, difference: &Difference) -> Vec<Item> {
+    fn of_difference(
+        &self,
+        id: &str,
+        difference: &Difference,
+        each: &mut dyn FnMut(Item) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let first = difference.statement.first().or(difference.ledger.first());
-        let Some(kind) = first.map(|&at| self.record(at).kind) else { return Vec::new() };
+        let Some(kind) = first.map(|&at| self.record(at).kind) else { return Ok(()) };
         let steps = steps(difference.code, kind, difference.cash_effect());
-        let mut items: Vec<Item> = Vec::new();
-        // The items of each step, for the steps that depend on it.
+        // The first item of each step, for the steps that depend on it.
         let mut of_step: Vec<String> = Vec::new();
         for (number, step) in (1_u32..).zip(steps) {
             let depends_on = step.after.and_then(|after| of_step.get(usize::from(after)).cloned());
-            let targets = self.targets(difference, step);
-            let made: Vec<Item> = targets
-                .iter()
-                .map(|target| self.item(id, difference, step, number, depends_on.clone(), target))
-                .collect();
-            of_step.push(made.first().map(|item| item.id.clone()).unwrap_or_default());
-            items.extend(made);
+            let mut first = None;
+            for target in self.targets(difference, step) {
+                let item = self.item(id, difference, step, number, depends_on.clone(), &target);
+                first.get_or_insert_with(|| item.id.clone());
+                each(item)?;
+            }
+            of_step.push(first.unwrap_or_default());
         }
-        items
+        Ok(())
     }
 
     /// What a step is done to: the difference as a whole, or each surplus record by itself where money moves.
@@ -509,7 +545,7 @@ impl Wanted<'_, '_> {
         let hours = self.plan.worklist.sla_hours.get(&severity).copied().unwrap_or(168);
         let end = days_after(self.date, 1).to_zoned(jiff::tz::TimeZone::UTC).map(|zoned| zoned.timestamp());
         let due = end.map(|end| end.saturating_add(jiff::SignedDuration::from_hours(i64::from(hours))));
-        due.ok().and_then(Result::ok).unwrap_or(jiff::Timestamp::MAX)
+        due.ok().and_then(Result::ok).unwrap_or(jiff::Timestamp::MAX).min(last_second())
     }
 
     /// The day on which the difference leaves the list.
@@ -518,6 +554,11 @@ impl Wanted<'_, '_> {
         let open_for = first_seen.map_or(0, |first| i64::from(today.0) - i64::from(first.0));
         days_after(self.date, i64::from(self.plan.carry.keep_open) - open_for)
     }
+}
+
+/// The last moment there is, in whole seconds: a column has microseconds, and reads back no more than it has.
+fn last_second() -> jiff::Timestamp {
+    jiff::Timestamp::from_second(jiff::Timestamp::MAX.as_second()).expect("the second of a moment is one")
 }
 
 /// The provider's number that records name; none where the provider has several.
