@@ -71,7 +71,7 @@ fn the_journal_balances_and_keeps_its_ids_whatever_the_reports_language() {
         workspace.published("shop", DATE).table("settlements")
     };
     let (english, chinese) = (journal("en", "1000"), journal("zh", "999"));
-    let ids = |lines: &[crate::support::Row]| lines.iter().map(|line| line["journal_id"].clone()).collect::<Vec<_>>();
+    let ids = |lines: &[Row]| lines.iter().map(|line| line["journal_id"].clone()).collect::<Vec<_>>();
     assert_eq!(ids(&english), ids(&chinese));
     assert_ne!(ids(&english), ids(&journal("en", "7")), "another clearing account is another entry");
     let sum = |side: &str| english.iter().filter_map(|line| line[side].parse::<i64>().ok()).sum::<i64>();
