@@ -89,8 +89,8 @@ pub struct Worklist {
     pub counts: BTreeMap<(State, Verb), u64>,
 }
 
-/// Differences whose items are made together.
-const LOT: usize = 1 << 11;
+/// Records whose items are made together.
+const LOT: usize = 1 << 12;
 
 /// Items in the order of the worklist.
 struct Lot {
@@ -178,8 +178,7 @@ impl Wanted<'_, '_> {
             }
             Lot::of(items)
         };
-        let lots: Vec<Range<usize>> =
-            (0..self.ids.len()).step_by(LOT).map(|at| at..self.ids.len().min(at + LOT)).collect();
+        let lots = self.lots();
         let mut some = lots.chunks(at_once());
         let next = || -> Result<Option<Vec<Lot>>, Error> {
             some.next().map(|some| some.par_iter().cloned().map(lot_of).collect()).transpose()
@@ -207,6 +206,21 @@ impl Wanted<'_, '_> {
         let mut lines = Lines::new(&self.night.memory);
         let table = runs.merged(Some(people), |lot| lines.add(lot))?;
         Ok(Worklist { table, lines: lines.finish()?, counts })
+    }
+
+    /// Differences whose items are made together, by the order of the ids: of about as many records in all.
+    fn lots(&self) -> Vec<Range<usize>> {
+        let mut lots = Vec::new();
+        let (mut from, mut records) = (0, 0);
+        for (at, (_, outcome)) in self.ids.iter().enumerate() {
+            records += self.records_of(*outcome);
+            if records >= LOT {
+                lots.push(from..at + 1);
+                (from, records) = (at + 1, 0);
+            }
+        }
+        lots.push(from..self.ids.len());
+        lots
     }
 
     /// How many records a difference has.
