@@ -50,6 +50,15 @@ impl Memory {
         Error::Limit(Complaint::new(what).hint("make room there, or name another folder"))
     }
 
+    /// What is wrong with a file of the result: where it is made is where it may stay, if there is such a folder.
+    #[must_use]
+    pub fn cannot_make(&self, cause: &dyn std::fmt::Display) -> Error {
+        match &self.results {
+            Some(folder) => Self::cannot_write(folder, cause),
+            None => Self::cannot_spill(&self.spill_dir, cause),
+        }
+    }
+
     /// What is wrong with the folder for what does not fit.
     #[must_use]
     pub fn cannot_spill(folder: &Path, cause: &dyn std::fmt::Display) -> Error {
@@ -139,5 +148,14 @@ mod tests {
         }
         assert!(Memory::of_machine().limit > LEAST);
         assert!(peak() > 0);
+    }
+
+    #[test]
+    fn a_file_of_a_result_that_cannot_be_made_names_the_folder_that_it_is_made_in() {
+        let memory = Memory::of(1 << 30, "/spilled".into());
+        let text = memory.cannot_make(&"full").to_string();
+        assert!(text.contains("/spilled") && text.contains("--spill-dir"), "{text}");
+        let text = memory.near(Path::new("/results")).cannot_make(&"full").to_string();
+        assert!(text.contains("/results") && !text.contains("--spill-dir"), "{text}");
     }
 }

@@ -181,7 +181,7 @@ impl Ended<'_, '_> {
         tags.list.sort();
         lines.iter_mut().for_each(|line| line.tag = rank[line.tag as usize]);
         lines.sort_unstable();
-        let full = |e: &dyn std::fmt::Display| Memory::cannot_spill(&memory.spill_dir, e);
+        let full = |e: &dyn std::fmt::Display| memory.cannot_make(e);
         let (mut writer, factory) = writer(Spool::of_result(memory), &tags.list).map_err(|e| full(&e))?;
         let pairs = self.agreed.matches.chunks(GROUP).map(Part::Pairs);
         let parts: Vec<Part<'_>> = pairs.chain(lines.chunks(GROUP).map(Part::Rest)).collect();

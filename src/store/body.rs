@@ -136,7 +136,9 @@ fn named(file: &File, to: &Path) -> io::Result<bool> {
         Err(Errno::EXIST) => {
             let Some(name) = to.file_name() else { return Ok(false) };
             let beside = to.with_file_name(format!(".{}.{}", name.to_string_lossy(), std::process::id()));
-            link(&beside)?;
+            if link(&beside).is_err() {
+                return Ok(false);
+            }
             std::fs::rename(&beside, to).inspect_err(|_| drop(std::fs::remove_file(&beside)))?;
             Ok(true)
         }

@@ -83,10 +83,7 @@ fn nameless_in(_: &Path) -> io::Result<Option<File>> {
 }
 
 fn failed(memory: &Memory, may_stay: bool, cause: &dyn std::fmt::Display) -> Error {
-    match memory.results.as_ref().filter(|_| may_stay) {
-        Some(folder) => Memory::cannot_write(folder, cause),
-        None => Memory::cannot_spill(&memory.spill_dir, cause),
-    }
+    if may_stay { memory.cannot_make(cause) } else { Memory::cannot_spill(&memory.spill_dir, cause) }
 }
 
 impl Write for Spool<'_> {
