@@ -176,18 +176,11 @@ impl Link {
         store: &Store,
         plan: &Plan,
         spec: TableSpec,
-        mut each: impl FnMut(&Cells<'_>) -> Result<(), Error>,
+        each: impl FnMut(&Cells<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let name = spec.parquet_name();
         let body = self.read(store, plan, &name)?;
-        let mut done = Ok(());
-        let mut of_part = |part: Table| {
-            if done.is_ok() {
-                done = part.cells().try_for_each(|cells| each(&cells));
-            }
-        };
-        Table::read_parts(spec, body, &mut of_part).map_err(|cause| self.unreadable(plan, &name, cause))?;
-        done
+        Table::read_rows(spec, body, |cause| self.unreadable(plan, &name, cause), each)
     }
 
     /// What is wrong with a file of the run, as an error.

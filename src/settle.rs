@@ -19,7 +19,7 @@ use crate::publish::{self, Link};
 use crate::reconcile::Reconciled;
 use crate::report::schema::SETTLEMENTS;
 use crate::report::tables::Tables;
-use crate::report::{BATCH, Cells, ForPeople, Sheet, Written, in_parts};
+use crate::report::{BATCH, Cells, ForPeople, Sheet, Written, in_rows};
 use crate::store::{Store, sha256};
 use crate::weigh::RateFile;
 
@@ -304,12 +304,8 @@ pub fn written(
     reversals.dedup_by(|a, b| a.id == b.id);
     entries.append(&mut reversals);
     // An entry is two rows.
-    let parts: Vec<&[Entry]> = entries.chunks(BATCH / 2).collect();
-    in_parts(SETTLEMENTS, Some(people), &parts, &tables.night.memory, |entries| {
-        let mut sheet = Sheet::new(SETTLEMENTS);
-        entries.iter().for_each(|entry| entry.put(&mut sheet, tables.day));
-        sheet.finish()
-    })
+    let some = (entries.as_slice(), BATCH / 2);
+    in_rows(SETTLEMENTS, Some(people), some, &tables.night.memory, |sheet, entry| entry.put(sheet, tables.day))
 }
 
 /// Entries by their difference, in the order in which they come.

@@ -46,11 +46,11 @@ pub fn check(files: &Files) -> Result<(), Broken> {
 /// The first item that is not there, or that nobody asked for.
 pub fn check_carried(today: &Files, worklist_before: &Body) -> Result<(), Broken> {
     let (mut before, mut listed) = (BTreeSet::new(), BTreeMap::new());
-    each_row_of(WORKLIST, worklist_before.clone(), |cells| {
+    let unreadable = |e| Broken(format!("the day before: {e}"));
+    Table::read_rows(WORKLIST, worklist_before.clone(), unreadable, |cells| {
         before.extend(of_finding(cells).filter(|_| is_out(cells)));
         Ok(())
-    })
-    .map_err(|e| Broken(format!("the day before: {}", e.0)))?;
+    })?;
     each_row(today, WORKLIST, |cells| {
         if cells.date("first_issued") < cells.date("business_date") {
             listed.extend(of_finding(cells).map(|item| (item, is_out(cells))));
@@ -86,22 +86,7 @@ fn mark(text: &str) -> u128 {
 fn each_row(files: &Files, spec: TableSpec, each: impl FnMut(&Cells<'_>) -> Result<(), Broken>) -> Result<(), Broken> {
     let name = spec.parquet_name();
     let body = files.get(&name).ok_or_else(|| Broken(format!("there is no {name}")))?;
-    each_row_of(spec, body.clone(), each)
-}
-
-fn each_row_of(
-    spec: TableSpec,
-    body: Body,
-    mut each: impl FnMut(&Cells<'_>) -> Result<(), Broken>,
-) -> Result<(), Broken> {
-    let mut done = Ok(());
-    let mut of_part = |part: Table| {
-        if done.is_ok() {
-            done = part.cells().try_for_each(|cells| each(&cells));
-        }
-    };
-    Table::read_parts(spec, body, &mut of_part).map_err(|e| Broken(format!("{}: {e}", spec.parquet_name())))?;
-    done
+    Table::read_rows(spec, body.clone(), |e| Broken(format!("{name}: {e}")), each)
 }
 
 /// The first text of a column of which something holds.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use tieout::error::Error;
 use tieout::report::schema::{DIFFERENCES, FINDINGS, OPEN_ITEMS, SETTLEMENTS, WORKLIST};
-use tieout::report::{Sheet, Table, TableSpec};
+use tieout::report::{Cells, Sheet, Table, TableSpec};
 use tieout::verify::{Files, check, check_carried};
 
 use crate::support::{Workspace, output, run_job};
@@ -21,11 +21,12 @@ fn night() -> Files {
 /// A table with its rows changed: each row as name and cell.
 fn changed(files: &mut Files, spec: TableSpec, change: impl FnOnce(&mut Vec<BTreeMap<&'static str, Value>>)) {
     let name = format!("{}.parquet", spec.name);
-    let table = Table::read(spec, files[&name].clone()).unwrap();
-    let mut rows: Vec<BTreeMap<&'static str, Value>> = table
-        .cells()
-        .map(|cells| spec.columns.iter().map(|column| (column.name, cells.json(column.name))).collect())
-        .collect();
+    let mut rows: Vec<BTreeMap<&'static str, Value>> = Vec::new();
+    let add = |cells: &Cells<'_>| {
+        rows.push(spec.columns.iter().map(|column| (column.name, cells.json(column.name))).collect());
+        Ok::<(), String>(())
+    };
+    Table::read_rows(spec, files[&name].clone(), |cause| cause, add).unwrap();
     change(&mut rows);
     let mut sheet = Sheet::new(spec);
     for row in &rows {

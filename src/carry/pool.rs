@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::job::{Plan, day_of};
 use crate::reconcile::Reconciled;
 use crate::report::schema::OPEN_ITEMS;
-use crate::report::{Cells, ForPeople, Sheet, Written, in_rows};
+use crate::report::{Cells, ForPeople, PART, Sheet, Written, in_rows};
 use crate::store::Store;
 
 /// What the day before left.
@@ -208,7 +208,7 @@ impl Leaving<'_, '_> {
             (open, record.book, record.source, record.account, event_key(record), night, file, line)
         };
         kept.par_sort_by(|a, b| rank(a).cmp(&rank(b)));
-        in_rows(OPEN_ITEMS, Some(people), &kept, &self.night.memory, |sheet, one| self.put(sheet, one))
+        in_rows(OPEN_ITEMS, Some(people), (&kept, PART), &self.night.memory, |sheet, one| self.put(sheet, one))
     }
 
     fn put(&self, sheet: &mut Sheet, one: &Kept<'_>) {

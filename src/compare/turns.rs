@@ -158,9 +158,7 @@ type Rank = (Option<Severity>, Option<Code>, [u128; 2]);
 
 /// The order of the table: the most urgent first, then by code and id.
 fn order() -> impl Fn(&Table) -> Vec<Rank> {
-    let place = |name: &str| DIFFERENCES.columns.iter().position(|column| column.name == name);
-    let [severity, code, id] =
-        ["severity", "code", "difference_id"].map(|name| place(name).expect("the table has this column"));
+    let [severity, code, id] = ["severity", "code", "difference_id"].map(|name| DIFFERENCES.place(name));
     move |table| {
         let rows = table.batches.first().map_or(0, RecordBatch::num_rows);
         let text = |column: usize, row: usize| table.text(column, row).unwrap_or_default();

@@ -19,20 +19,25 @@ impl Row {
     /// What is wrong with the table, as text.
     pub fn read(spec: TableSpec, body: Body, mut test: impl FnMut(&Cells<'_>) -> bool) -> Result<Vec<Self>, String> {
         let mut rows = Vec::new();
-        Table::read_parts(spec, body, &mut |part| {
-            let places = part.batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |row| (batch, row)));
-            let passed = part.cells().zip(places).filter(|(cells, _)| test(cells));
-            let cells = |(_, (batch, row))| (0..spec.columns.len()).map(|at| part.cell(batch, at, row)).collect();
-            rows.extend(passed.map(cells).map(|cells| Self { spec, cells }));
-        })?;
+        Table::read_parts(
+            spec,
+            body,
+            |cause| cause,
+            |part| {
+                let places = part.batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |row| (batch, row)));
+                let passed = part.cells().zip(places).filter(|(cells, _)| test(cells));
+                let cells = |(_, (batch, row))| (0..spec.columns.len()).map(|at| part.cell(batch, at, row)).collect();
+                rows.extend(passed.map(cells).map(|cells| Self { spec, cells }));
+                Ok(())
+            },
+        )?;
         Ok(rows)
     }
 
     /// A cell as text.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
-        let at = self.spec.columns.iter().position(|column| column.name == name);
-        self.cells[at.expect("the table has this column")].as_deref()
+        self.cells[self.spec.place(name)].as_deref()
     }
 
     /// A cell as text of its own.

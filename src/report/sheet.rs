@@ -119,7 +119,7 @@ const SELDOM_REPEATED: [&str; 11] = [
 /// Rows built before they are handed to the writer.
 pub(crate) const BATCH: usize = 1 << 16;
 /// Rows of a part that is made by itself.
-pub(super) const PART: usize = 1 << 13;
+pub(crate) const PART: usize = 1 << 13;
 
 impl TableSpec {
     /// The Arrow schema with the version in its metadata.
@@ -133,6 +133,12 @@ impl TableSpec {
     /// The first line of its CSV for programs.
     pub(super) fn csv_head(&self) -> Vec<u8> {
         csv_written(false, |writer| writer.write_record(self.columns.iter().map(|column| column.name)))
+    }
+
+    /// The place of a column; a name that the table does not have is a mistake of the program.
+    #[must_use]
+    pub fn place(&self, name: &str) -> usize {
+        self.columns.iter().position(|column| column.name == name).expect("the table has this column")
     }
 
     fn chosen(&self, people: ForPeople<'_>) -> Vec<usize> {
@@ -460,40 +466,43 @@ impl Table {
         array.is_valid(row).then(|| CellText::of(self.spec.columns[column].holds, array).cell(row).to_owned())
     }
 
-    /// A table as it was published, with exactly the columns of `spec`.
+    /// A table as it was published, with exactly the columns of `spec`, some thousands of rows at a time until one is
+    /// refused.
     ///
     /// # Errors
-    /// What is wrong with it, as text.
-    pub fn read(spec: TableSpec, body: Body) -> Result<Self, String> {
-        let mut table = Self { spec, rows: 0, batches: Vec::new() };
-        Self::read_parts(spec, body, &mut |part| {
-            table.rows += part.rows;
-            table.batches.extend(part.batches);
-        })?;
-        Ok(table)
-    }
-
-    /// The same part by part, for tables that are too large to be held.
-    ///
-    /// # Errors
-    /// What is wrong with it, as text.
-    pub fn read_parts(spec: TableSpec, body: Body, each: &mut dyn FnMut(Self)) -> Result<(), String> {
-        let reader = ParquetRecordBatchReaderBuilder::try_new(body).map_err(|e| e.to_string())?;
+    /// What is wrong with it, by way of `unreadable`, or what `each` refused.
+    pub fn read_parts<E>(
+        spec: TableSpec,
+        body: Body,
+        unreadable: impl Fn(String) -> E,
+        mut each: impl FnMut(Self) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let reader = ParquetRecordBatchReaderBuilder::try_new(body).map_err(|e| unreadable(e.to_string()))?;
         let version = format!("{}/{}", spec.name, spec.version);
         let metadata = reader.metadata().file_metadata().key_value_metadata();
         let found = metadata.into_iter().flatten().find(|pair| pair.key == VERSION_KEY);
         let found = found.and_then(|pair| pair.value.clone()).unwrap_or_default();
         if found != version {
-            return Err(format!("its schema is `{found}`, and this program reads `{version}`"));
+            return Err(unreadable(format!("its schema is `{found}`, and this program reads `{version}`")));
         }
         if reader.schema().fields() != spec.schema().fields() {
-            return Err(format!("its columns are not those of {version}"));
+            return Err(unreadable(format!("its columns are not those of {version}")));
         }
-        for batch in reader.with_batch_size(PART).build().map_err(|e| e.to_string())? {
-            let batch = batch.map_err(|e| e.to_string())?;
-            each(Self { spec, rows: batch.num_rows() as u64, batches: vec![batch] });
+        for batch in reader.with_batch_size(PART).build().map_err(|e| unreadable(e.to_string()))? {
+            let batch = batch.map_err(|e| unreadable(e.to_string()))?;
+            each(Self { spec, rows: batch.num_rows() as u64, batches: vec![batch] })?;
         }
         Ok(())
+    }
+
+    /// The same row by row.
+    pub fn read_rows<E>(
+        spec: TableSpec,
+        body: Body,
+        unreadable: impl Fn(String) -> E,
+        mut each: impl FnMut(&Cells<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        Self::read_parts(spec, body, unreadable, |part| part.cells().try_for_each(|cells| each(&cells)))
     }
 
     /// Every row, for reading cells by the names of their columns.

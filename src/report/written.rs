@@ -5,7 +5,7 @@ use std::io::Write as _;
 use rayon::prelude::*;
 
 use super::parquet_file::ParquetFile;
-use super::sheet::{ForPeople, PART, Sheet, Table, TableSpec};
+use super::sheet::{ForPeople, Sheet, Table, TableSpec};
 use crate::error::Error;
 use crate::memory::Memory;
 use crate::pipeline::{at_once, side_by_side};
@@ -34,15 +34,15 @@ impl Written {
     }
 }
 
-/// Writes a table of many rows, of which never more than some thousands are in memory as such.
+/// Writes a table that is made of many things, some of them at a time.
 pub fn in_rows<T: Sync>(
     spec: TableSpec,
     people: Option<ForPeople<'_>>,
-    rows: &[T],
+    (rows, at_a_time): (&[T], usize),
     memory: &Memory,
     put: impl Fn(&mut Sheet, &T) + Sync,
 ) -> Result<Written, Error> {
-    let parts: Vec<&[T]> = rows.chunks(PART).collect();
+    let parts: Vec<&[T]> = rows.chunks(at_a_time).collect();
     in_parts(spec, people, &parts, memory, |rows| {
         let mut sheet = Sheet::new(spec);
         rows.iter().for_each(|row| put(&mut sheet, row));

@@ -118,10 +118,8 @@ type Rank = (Option<State>, Option<Severity>, (bool, [u128; 2]), Option<i64>, [u
 
 /// The order of the table: by state and tier, then what items are about, their steps and their ids.
 fn order() -> impl Fn(&Table) -> Vec<Rank> {
-    let place = |name: &str| WORKLIST.columns.iter().position(|column| column.name == name);
     let [state, severity, difference, finding, step, item] =
-        ["state", "severity", "difference_id", "finding_id", "step", "item_id"]
-            .map(|name| place(name).expect("the table has this column"));
+        ["state", "severity", "difference_id", "finding_id", "step", "item_id"].map(|name| WORKLIST.place(name));
     move |table| {
         let rows = table.batches.first().map_or(0, RecordBatch::num_rows);
         let text = |column: usize, row: usize| table.text(column, row);

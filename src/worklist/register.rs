@@ -146,17 +146,11 @@ fn items(
 ) -> Result<(), Error> {
     let unreadable = |cause: String| run.unreadable(plan, &WORKLIST.parquet_name(), cause);
     let mut before = 0;
-    let mut done = Ok(());
-    let mut of_part = |part: Table| {
-        if done.is_err() {
-            return;
-        }
+    Table::read_parts(WORKLIST, body, unreadable, |part| {
         let rows: Vec<(u64, Cells<'_>)> = (before..).zip(part.cells()).filter(|(row, _)| wanted(*row)).collect();
         before += part.rows;
         let items = rows.par_iter().map(|(row, cells)| Some((*row, Item::from_cells(cells)?)));
         let items: Option<Vec<(u64, Item)>> = items.collect();
-        done = items.ok_or_else(|| unreadable("a row lacks what every row has".to_owned())).and_then(&mut each);
-    };
-    Table::read_parts(WORKLIST, body, &mut of_part).map_err(unreadable)?;
-    done
+        items.ok_or_else(|| unreadable("a row lacks what every row has".to_owned())).and_then(&mut each)
+    })
 }
