@@ -79,6 +79,7 @@ pub mod run;
 pub mod settle;
 pub mod sniff;
 pub mod store;
+pub mod survey;
 pub mod verify;
 pub mod weigh;
 pub mod worklist;

@@ -3,13 +3,13 @@
 //! Each pass sees its records partitioned by its own key, so no partition needs another. What comes
 //! out is in the order of the input, whatever the number of threads or partitions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 use tieout_kernel::across::{Mark, over_returned, power_of_ten};
 use tieout_kernel::code::{Code, Codes};
 use tieout_kernel::key::{KeyHasher, KindClass, Pass, event_key, order_key};
-use tieout_kernel::outcome::Outcome;
+use tieout_kernel::outcome::{Difference, Outcome};
 use tieout_kernel::pass;
 use tieout_kernel::policy::Policy;
 use tieout_kernel::proof::{Broken, Ends, Tally};
@@ -30,10 +30,6 @@ pub struct Reconciled<'r> {
     pub records: Vec<Record<'r>>,
     /// Their outcomes, in order of their first record.
     pub outcomes: Vec<Outcome>,
-    /// The count of where they ended; empty until it is closed.
-    pub ends: Ends,
-    /// Statement sources in which amounts differ by a power of ten.
-    pub scale_suspects: Vec<(u16, u64)>,
 }
 
 /// Tells each record what the rules across groups found out about it.
@@ -91,13 +87,7 @@ fn over_returned_orders(records: &[Record<'_>], agreed: &Agreed, seed: u64) -> B
 }
 
 /// Runs all passes and concludes.
-///
-/// `rows` is how many records each statement source has tonight, matched ones included.
-pub fn reconcile<'r>(
-    records: Vec<Record<'r>>,
-    policy: &Policy,
-    rows: &BTreeMap<u16, u64>,
-) -> Result<Reconciled<'r>, Broken> {
+pub fn reconcile<'r>(records: Vec<Record<'r>>, policy: &Policy) -> Result<Reconciled<'r>, Broken> {
     let count = u32::try_from(records.len()).map_err(|_| Broken("more than 2³² records differ".to_owned()))?;
     let mut left: Vec<u32> = (0..count).collect();
     let mut outcomes = Vec::new();
@@ -120,9 +110,7 @@ pub fn reconcile<'r>(
         .collect();
     outcomes.extend(concluded.into_iter().flatten());
     outcomes.par_sort_by_cached_key(|outcome| first_place(&records, outcome));
-
-    let scale_suspects = relabel_scale_errors(&records, &mut outcomes, rows);
-    Ok(Reconciled { records, outcomes, ends: Ends::default(), scale_suspects })
+    Ok(Reconciled { records, outcomes })
 }
 
 impl Reconciled<'_> {
@@ -137,10 +125,21 @@ impl Reconciled<'_> {
         })
     }
 
-    /// Counts where the records ended, once nothing changes any more.
-    pub fn close(&mut self) -> Result<(), Broken> {
-        self.ends = self.ended()?;
-        Ok(())
+    /// Calls amounts that differ by a power of ten in some statement sources what they are.
+    pub fn relabel_scale_errors(&mut self, sources: &BTreeSet<u16>) {
+        if sources.is_empty() {
+            return;
+        }
+        for outcome in &mut self.outcomes {
+            if let Outcome::Difference(difference) = outcome
+                && suspected_of_scale(&self.records, difference).is_some_and(|source| sources.contains(&source))
+            {
+                difference.flags = difference.flags.with(difference.code);
+                difference.code = Code::AmountScale;
+                difference.severity = Code::AmountScale.base_severity();
+                difference.cause = Code::AmountScale.cause();
+            }
+        }
     }
 
     /// Where the records ended.
@@ -178,45 +177,54 @@ fn first_place(records: &[Record<'_>], outcome: &Outcome) -> (u64, u64) {
     (first, last)
 }
 
-/// Amounts that differ by exactly a power of ten are a confusion of units when it happens at least
-/// twice in a source or in one row of a hundred: `AMOUNT_SCALE` instead of thousands of wrong amounts.
-/// Gives the sources in which tonight's do.
-fn relabel_scale_errors(
-    records: &[Record<'_>],
-    outcomes: &mut [Outcome],
-    rows: &BTreeMap<u16, u64>,
-) -> Vec<(u16, u64)> {
-    let suspect = |outcome: &Outcome| -> Option<u16> {
-        let Outcome::Difference(difference) = outcome else { return None };
-        let ([ours], [theirs]) = (difference.ledger.as_slice(), difference.statement.as_slice()) else { return None };
-        let (ours, theirs) = (&records[*ours as usize], &records[*theirs as usize]);
-        let by_amount = [Code::AmountOver, Code::AmountUnder].contains(&difference.code);
-        (by_amount && power_of_ten(theirs.principal, ours.principal).is_some()).then_some(theirs.source)
-    };
-    let mut counts: BTreeMap<u16, u64> = BTreeMap::new();
-    for source in outcomes.iter().filter_map(suspect) {
-        *counts.entry(source).or_default() += 1;
-    }
-    counts.retain(|source, count| *count >= 2 || *count * 100 >= rows.get(source).copied().unwrap_or(0));
-    for outcome in outcomes.iter_mut() {
-        if suspect(outcome).is_some_and(|source| counts.contains_key(&source))
-            && let Outcome::Difference(difference) = outcome
-        {
-            difference.flags = difference.flags.with(difference.code);
-            difference.code = Code::AmountScale;
-            difference.severity = Code::AmountScale.base_severity();
-            difference.cause = Code::AmountScale.cause();
+/// Amounts that differ by exactly a power of ten, by statement source.
+#[derive(Clone, Default, Debug)]
+pub struct Scales {
+    suspected: BTreeMap<u16, u64>,
+    /// Those of which something is of tonight.
+    of_tonight: BTreeMap<u16, u64>,
+}
+
+impl Scales {
+    /// Counts those among some outcomes.
+    pub fn count(&mut self, reconciled: &Reconciled<'_>) {
+        for outcome in &reconciled.outcomes {
+            let Outcome::Difference(difference) = outcome else { continue };
+            let Some(source) = suspected_of_scale(&reconciled.records, difference) else { continue };
+            *self.suspected.entry(source).or_default() += 1;
+            if is_of_tonight(&reconciled.records, difference) {
+                *self.of_tonight.entry(source).or_default() += 1;
+            }
         }
     }
-    let mut of_tonight: BTreeMap<u16, u64> = BTreeMap::new();
-    for outcome in outcomes.iter() {
-        if let Outcome::Difference(difference) = outcome
-            && difference.code == Code::AmountScale
-            && is_of_tonight(records, difference)
-            && let Some(&theirs) = difference.statement.first()
-        {
-            *of_tonight.entry(records[theirs as usize].source).or_default() += 1;
+
+    /// Adds those of other outcomes.
+    pub fn add(&mut self, more: &Self) {
+        for (own, more) in [(&mut self.suspected, &more.suspected), (&mut self.of_tonight, &more.of_tonight)] {
+            more.iter().for_each(|(source, count)| *own.entry(*source).or_default() += count);
         }
     }
-    of_tonight.into_iter().collect()
+
+    /// The sources in which they are a confusion of units, when it happens at least twice or in one row of a hundred:
+    /// `AMOUNT_SCALE` instead of thousands of wrong amounts. `rows` is how many records each statement source has
+    /// tonight, matched ones included.
+    #[must_use]
+    pub fn sources(&self, rows: &BTreeMap<u16, u64>) -> BTreeSet<u16> {
+        let is_one =
+            |(source, count): &(&u16, &u64)| **count >= 2 || **count * 100 >= rows.get(source).copied().unwrap_or(0);
+        self.suspected.iter().filter(is_one).map(|(source, _)| *source).collect()
+    }
+
+    /// How many of tonight's are in each of some sources.
+    pub fn of_tonight(&self, sources: &BTreeSet<u16>) -> impl Iterator<Item = (u16, u64)> {
+        self.of_tonight.iter().filter(|(source, _)| sources.contains(source)).map(|(source, count)| (*source, *count))
+    }
+}
+
+/// The statement's source of an amount that differs by exactly a power of ten.
+fn suspected_of_scale(records: &[Record<'_>], difference: &Difference) -> Option<u16> {
+    let ([ours], [theirs]) = (difference.ledger.as_slice(), difference.statement.as_slice()) else { return None };
+    let (ours, theirs) = (&records[*ours as usize], &records[*theirs as usize]);
+    let by_amount = [Code::AmountOver, Code::AmountUnder].contains(&difference.code);
+    (by_amount && power_of_ten(theirs.principal, ours.principal).is_some()).then_some(theirs.source)
 }

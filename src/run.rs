@@ -35,10 +35,12 @@ use crate::report::schema::{
     WORKLIST_FOR_PEOPLE,
 };
 use crate::report::summary::{self, Parts, Summary};
+use crate::report::sums::Sums;
 use crate::report::tables::{self, Numbered, Tables};
 use crate::report::{ForPeople, Sheet, Table, Written};
-use crate::settle::{self, Booked};
+use crate::settle::{self, Booked, Volume};
 use crate::store::{self, Body, Store, sha256};
+use crate::survey::Survey;
 use crate::verify;
 use crate::weigh::{self, RateFile};
 use crate::worklist::{self, Register, Worklist};
@@ -112,16 +114,24 @@ pub fn run(
     let mut records = residue.records(&night, &compared);
     let reaches = plan.carry.history_days > 0 && found.reach >= plan.carry.orphan_after;
     reconcile::mark(&mut records, &agreed, night.seed, reaches);
-    let mut reconciled = reconcile::reconcile(records, &policy, &statement_rows(&night, &scan))?;
-    findings.extend(of_the_run(plan, &night, &scan, &residue, &reconciled));
-    findings.extend(of_the_days(store, plan, date, &intake, replaces.as_ref(), &chain, &lapsed)?);
+    let mut reconciled = reconcile::reconcile(records, &policy)?;
+    let mut survey = Survey { volume: Volume::of_files(&night, &scan), ..Survey::default() };
+    survey.scales.count(&reconciled);
+    let mistaken = survey.scales.sources(&statement_rows(&night, &scan));
+    reconciled.relabel_scale_errors(&mistaken);
     let ids = tables::identified(&plan.job, &reconciled, &residue);
-    findings.extend(settle::apply(plan, &rates, &scan, &night, &mut reconciled, &ids, &findings));
+    survey.count(plan, &policy, &rates, &night, &residue, &reconciled, &ids);
+    findings.extend(of_the_run(plan, &night, &scan, &survey, &mistaken));
+    findings.extend(of_the_days(store, plan, date, &intake, replaces.as_ref(), &chain, &lapsed)?);
+    let (verdict, leaning) = settle::decide(plan, &rates, survey.ballot, &survey.volume, &findings);
+    findings.extend(leaning);
+    settle::give(plan, &rates, &verdict, &mut reconciled, &ids)?;
     // What was settled is nobody's difference any more, so it is weighed last.
-    weigh::apply(plan, &policy, &rates, &night, &residue, &mut reconciled);
-    reconciled.close()?;
+    verdict.settled_parties().iter().for_each(|&party| survey.parties.take(party));
+    weigh::apply(plan, &policy, &rates, &night, &residue, &mut reconciled, &survey.parties);
+    let mut ends = reconciled.ended()?;
     let [fetched, earlier] = [true, false].map(|tonight| reconciled.tallies(tonight));
-    prove(&night, &scan, &mut reconciled.ends, &fetched, &earlier)?;
+    prove(&night, &scan, &mut ends, &fetched, &earlier)?;
     let roll_forward = roll::forward(plan, residue.all_carried(), &lapsed, &reconciled)?;
     prove_opening(store, plan, &chain, &roll_forward)?;
     in_order(&mut findings);
@@ -134,14 +144,16 @@ pub fn run(
         run_id: &run_id,
         night: &night,
         scan: &scan,
-        reconciled: &reconciled,
+        ends: &ends,
         findings: &findings,
         blocked: &blocked,
         books: &plan.sources.iter().map(|source| source.book).collect::<Vec<_>>(),
         roll_forward: &roll_forward,
         history_since,
     };
-    let mut summary = parts.summary()?;
+    let mut sums = Sums::default();
+    sums.count(&reconciled, &policy);
+    let mut summary = parts.summary(sums)?;
     let withheld = summary.withheld.clone();
     let first_seen = first_seen(residue.all_carried());
     let replaced = replaces.as_ref().map(|(commit, _)| Link::of(date, commit));
@@ -503,17 +515,11 @@ pub fn prove(
 }
 
 /// Findings that only the outcome shows.
-fn of_the_run(
-    plan: &Plan,
-    night: &Night<'_>,
-    scan: &Scan,
-    residue: &Residue,
-    reconciled: &Reconciled<'_>,
-) -> Vec<Finding> {
+fn of_the_run(plan: &Plan, night: &Night<'_>, scan: &Scan, survey: &Survey, mistaken: &BTreeSet<u16>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let rows = statement_rows(night, scan);
     for (number, source) in plan.of_book(Book::Statement) {
-        let rate = rows.get(&number).and_then(|rows| summary::match_rate(reconciled, night.policy, number, *rows));
+        let rate = rows.get(&number).and_then(|rows| survey.rates.of(number, *rows));
         let Some((matched, could)) = rate.filter(|(_, could)| *could >= plan.match_rate.records_min) else { continue };
         if matched * 100 < could * u64::from(plan.match_rate.floor_percent) {
             let share = decimal_text(i128::from(matched * 1_000 / could), 1);
@@ -523,22 +529,15 @@ fn of_the_run(
             findings.push(Finding::new(Code::MatchRateCollapse, message).of_source(&source.name).hint(hint));
         }
     }
-    let mut replicas: BTreeMap<(u16, &str), u64> = BTreeMap::new();
-    for outcome in &reconciled.outcomes {
-        if let Outcome::Rest { record, state: State::Replica, .. } = outcome {
-            let source = reconciled.records[*record as usize].source;
-            *replicas.entry((source, residue.stored(night, *record as usize).file)).or_default() += 1;
-        }
-    }
-    for ((number, file), count) in replicas {
+    for ((number, file), count) in &survey.replicas {
         let message = format!("rows that the source has already and that were left out: {count}");
-        let finding = Finding::new(Code::ReplicaRow, message).of_file(file).rows(count);
-        findings.push(finding.of_source(&plan.sources[usize::from(number)].name));
+        let finding = Finding::new(Code::ReplicaRow, message).of_file(file).rows(*count);
+        findings.push(finding.of_source(&plan.sources[usize::from(*number)].name));
     }
-    for (number, count) in &reconciled.scale_suspects {
+    for (number, count) in survey.scales.of_tonight(mistaken) {
         let message = format!("{count} amounts differ from the ledger's by exactly a power of ten");
-        let finding = Finding::new(Code::AmountScale, message).of_source(&plan.sources[usize::from(*number)].name);
-        findings.push(finding.rows(*count).hint("check `unit` and `scales` of both sides"));
+        let finding = Finding::new(Code::AmountScale, message).of_source(&plan.sources[usize::from(number)].name);
+        findings.push(finding.rows(count).hint("check `unit` and `scales` of both sides"));
     }
     findings
 }

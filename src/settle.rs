@@ -7,8 +7,9 @@ use tieout_kernel::code::Code;
 use tieout_kernel::currency::Currency;
 use tieout_kernel::money::{Minor, Total};
 use tieout_kernel::outcome::{Difference, Outcome, State};
+use tieout_kernel::proof::Broken;
 use tieout_kernel::record::{Book, Origin, Record, Status};
-use tieout_kernel::settle::{Class, Decision, Drift, Line, Settlement, drifts, journal, settle};
+use tieout_kernel::settle::{Ballot, Class, Decision, Drift, Line, Settlement, Verdict, journal};
 
 use crate::agree::{Night, Residue, Scan};
 use crate::error::Error;
@@ -18,33 +19,53 @@ use crate::normalise::decimal_text;
 use crate::publish::{self, Link};
 use crate::reconcile::Reconciled;
 use crate::report::schema::SETTLEMENTS;
-use crate::report::tables::Tables;
+use crate::report::tables::{Tables, id_number};
 use crate::report::{BATCH, Cells, ForPeople, Sheet, Written, in_rows};
 use crate::store::{Store, sha256};
 use crate::weigh::RateFile;
 
-/// Decides what is settled, and says where variances lean one way.
-///
-/// `ids` names each difference's outcome, in order of the ids, so that the input's order decides nothing.
-pub fn apply(
+/// Hears what may be settled among some outcomes; `ids` names each difference's outcome.
+pub fn hear(
+    ballot: &mut Ballot<u128>,
     plan: &Plan,
     rates: &RateFile,
-    scan: &Scan,
-    night: &Night<'_>,
+    reconciled: &Reconciled<'_>,
+    ids: &[(String, usize)],
+) {
+    let (records, outcomes) = (&reconciled.records, &reconciled.outcomes);
+    ballot.hear(records, outcomes, by_number(ids), plan.settlement.as_ref(), &rates.rates);
+}
+
+/// Decides what is settled, and says where variances lean one way.
+#[must_use]
+pub fn decide(
+    plan: &Plan,
+    rates: &RateFile,
+    ballot: Ballot<u128>,
+    volume: &Volume,
+    findings: &[Finding],
+) -> (Verdict<u128>, Vec<Finding>) {
+    let settlement = plan.settlement.as_ref();
+    let volume = settlement.map(|settlement| volume.in_base(settlement, rates)).unwrap_or_default();
+    let verdict = ballot.decide(settlement, &volume, findings.iter().any(Finding::withholds));
+    let found = verdict.leaning.iter().map(|drift| finding(plan, drift)).collect();
+    (verdict, found)
+}
+
+/// Tells differences what was decided about them.
+pub fn give(
+    plan: &Plan,
+    rates: &RateFile,
+    verdict: &Verdict<u128>,
     reconciled: &mut Reconciled<'_>,
     ids: &[(String, usize)],
-    findings: &[Finding],
-) -> Vec<Finding> {
-    let Some(settlement) = &plan.settlement else {
-        let found = drifts(&reconciled.records, &reconciled.outcomes);
-        return found.iter().map(|drift| finding(plan, drift)).collect();
-    };
-    let order: Vec<usize> = ids.iter().map(|(_, at)| *at).collect();
-    let volume = matched_volume(settlement, rates, scan, night, reconciled);
-    let withheld = findings.iter().any(Finding::withholds);
-    let (records, outcomes) = (&reconciled.records, &mut reconciled.outcomes);
-    let found = settle(records, outcomes, &order, settlement, &rates.rates, &volume, withheld);
-    found.iter().map(|drift| finding(plan, drift)).collect()
+) -> Result<(), Broken> {
+    let Some(settlement) = &plan.settlement else { return Ok(()) };
+    verdict.give(&reconciled.records, &mut reconciled.outcomes, by_number(ids), settlement, &rates.rates)
+}
+
+fn by_number(ids: &[(String, usize)]) -> impl Iterator<Item = (u128, usize)> + '_ {
+    ids.iter().map(|(id, at)| (id_number(id), *at))
 }
 
 fn finding(plan: &Plan, drift: &Drift) -> Finding {
@@ -62,38 +83,60 @@ fn finding(plan: &Plan, drift: &Drift) -> Finding {
     Finding::new(Code::SystematicVariance, message).of_source(source).rows(drift.count).hint(hint)
 }
 
-/// What matched in each statement source, in the base currency: everything that succeeded, less what the
-/// full rules looked at, and of that what they matched. A currency without a rate adds nothing.
-fn matched_volume(
-    settlement: &Settlement,
-    rates: &RateFile,
-    scan: &Scan,
-    night: &Night<'_>,
-    reconciled: &Reconciled<'_>,
-) -> BTreeMap<u16, Total> {
-    let mut volume: BTreeMap<u16, BTreeMap<_, Total>> = BTreeMap::new();
-    for (file, scanned) in night.files.iter().zip(&scan.files).filter(|(file, _)| file.book != Book::Ledger) {
-        for (tag, total) in scanned.totals.0.iter().filter(|(tag, _)| tag.status == Status::Success) {
-            let of_source = volume.entry(file.source).or_default();
-            *of_source.entry(tag.currency).or_default() += total.principal.magnitude();
+/// What matched in each statement source, by currency: everything that succeeded, less what the full rules looked at,
+/// and of that what they matched.
+#[derive(Debug, Default)]
+pub struct Volume(BTreeMap<u16, BTreeMap<Currency, Total>>);
+
+impl Volume {
+    /// Everything in tonight's files that succeeded.
+    #[must_use]
+    pub fn of_files(night: &Night<'_>, scan: &Scan) -> Self {
+        let mut volume = Self::default();
+        for (file, scanned) in night.files.iter().zip(&scan.files).filter(|(file, _)| file.book != Book::Ledger) {
+            for (tag, total) in scanned.totals.0.iter().filter(|(tag, _)| tag.status == Status::Success) {
+                volume.take(file.source, tag.currency, total.principal.magnitude());
+            }
         }
+        volume
     }
-    // What earlier nights left is in no file of tonight, so it is not taken off either.
-    let looked_at =
-        |one: &&Record<'_>| one.book != Book::Ledger && one.status == Status::Success && one.origin == Origin::Tonight;
-    for record in reconciled.records.iter().filter(looked_at) {
-        *volume.entry(record.source).or_default().entry(record.currency).or_default() += -Total::from(record.principal);
-    }
-    for outcome in &reconciled.outcomes {
-        if let Outcome::Match { statement, state, .. } = outcome {
-            let record = &reconciled.records[*statement as usize];
-            if record.status == Status::Success && *state != State::MatchedBefore {
-                *volume.entry(record.source).or_default().entry(record.currency).or_default() += record.principal;
+
+    /// Takes off what the full rules looked at and did not match.
+    pub fn count(&mut self, reconciled: &Reconciled<'_>) {
+        // What earlier nights left is in no file of tonight, so it is not taken off either.
+        let looked_at = |one: &&Record<'_>| {
+            one.book != Book::Ledger && one.status == Status::Success && one.origin == Origin::Tonight
+        };
+        for record in reconciled.records.iter().filter(looked_at) {
+            self.take(record.source, record.currency, -Total::from(record.principal));
+        }
+        for outcome in &reconciled.outcomes {
+            if let Outcome::Match { statement, state, .. } = outcome {
+                let record = &reconciled.records[*statement as usize];
+                if record.status == Status::Success && *state != State::MatchedBefore {
+                    self.take(record.source, record.currency, record.principal.into());
+                }
             }
         }
     }
-    let in_base = |(currency, amount)| rates.rates.in_base(amount, currency, settlement.base_currency);
-    volume.into_iter().map(|(source, sums)| (source, sums.into_iter().filter_map(in_base).sum())).collect()
+
+    /// Adds that of other outcomes.
+    pub fn add(&mut self, more: Self) {
+        for (source, sums) in more.0 {
+            sums.into_iter().for_each(|(currency, amount)| self.take(source, currency, amount));
+        }
+    }
+
+    fn take(&mut self, source: u16, currency: Currency, amount: Total) {
+        *self.0.entry(source).or_default().entry(currency).or_default() += amount;
+    }
+
+    /// All of it in the base currency. A currency without a rate adds nothing.
+    fn in_base(&self, settlement: &Settlement, rates: &RateFile) -> BTreeMap<u16, Total> {
+        let in_base =
+            |(currency, amount): (&Currency, &Total)| rates.rates.in_base(*amount, *currency, settlement.base_currency);
+        self.0.iter().map(|(source, sums)| (*source, sums.iter().filter_map(in_base).sum())).collect()
+    }
 }
 
 /// An entry of the journal, as it is published: two lines that balance.

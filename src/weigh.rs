@@ -10,7 +10,7 @@ use tieout_kernel::money::Total;
 use tieout_kernel::outcome::{Difference, Outcome};
 use tieout_kernel::policy::Policy;
 use tieout_kernel::record::Record;
-use tieout_kernel::severity::{Rates, Reason, Weights, weigh};
+use tieout_kernel::severity::{Parties, Rates, Reason, Weights, weigh};
 
 use crate::agree::{Night, Residue};
 use crate::error::{Complaint, Error};
@@ -68,7 +68,7 @@ pub fn read_rates(store: &Store, plan: &Plan, date: civil::Date) -> Result<RateF
     Ok(RateFile { rates: Rates(rates), sha256: sha256(&bytes) })
 }
 
-/// Gives every difference its tier.
+/// Gives every difference its tier; `parties` has what is open of the whole night.
 pub fn apply(
     plan: &Plan,
     policy: &Policy,
@@ -76,9 +76,10 @@ pub fn apply(
     night: &Night<'_>,
     residue: &Residue,
     reconciled: &mut Reconciled<'_>,
+    parties: &Parties,
 ) {
     let weights = Weights { rates: rates.rates.clone(), ..plan.severity.weights.clone() };
-    weigh(&reconciled.records, &mut reconciled.outcomes, policy, &weights);
+    weigh(&reconciled.records, &mut reconciled.outcomes, policy, &weights, parties);
     if plan.severity.overrides.is_empty() {
         return;
     }

@@ -25,7 +25,8 @@ use crate::normalise::{
     ByKind, CodeRule, KindOf, Mapping, MoneyRule, NegativePayment, Principal, Sign, TextRule, Unit,
 };
 use crate::progress::Progress;
-use crate::report::summary::{CodeLine, CodeSums};
+use crate::report::summary::CodeLine;
+use crate::report::sums::CodeSums;
 use crate::report::tables;
 use crate::report::{Table, Written};
 use crate::run::prove;

@@ -21,9 +21,9 @@ use crate::agree::{self, Agreed, Night, Residue, Scan};
 use crate::error::Error;
 use crate::pipeline::{at_once, side_by_side};
 use crate::progress::Progress;
-use crate::reconcile;
+use crate::reconcile::{self, Scales};
 use crate::report::schema::DIFFERENCES;
-use crate::report::summary::CodeSums;
+use crate::report::sums::CodeSums;
 use crate::report::tables::{self, Tables};
 use crate::report::{Runs, Table, Written, id_in_order};
 
@@ -131,7 +131,11 @@ fn lots(turn: &[Vec<u64>]) -> (Vec<(u64, u32)>, usize) {
 fn one_lot(night: &Night<'_>, scan: &Scan, residue: &Residue, wants_table: bool) -> Result<Lot, Error> {
     let compared = residue.compared();
     let records = residue.records(night, &compared);
-    let reconciled = reconcile::reconcile(records, night.policy, &BTreeMap::new())?;
+    let mut reconciled = reconcile::reconcile(records, night.policy)?;
+    let mut scales = Scales::default();
+    scales.count(&reconciled);
+    // Without a job there is no source that could be right: any amount that is off by a power of ten is called so.
+    reconciled.relabel_scale_errors(&scales.sources(&BTreeMap::new()));
     let tables = Tables {
         night,
         scan,

@@ -7,6 +7,7 @@ mod runs;
 pub mod schema;
 mod sheet;
 pub mod summary;
+pub mod sums;
 pub mod tables;
 pub mod terminal;
 mod words;

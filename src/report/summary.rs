@@ -8,15 +8,13 @@ use tieout_kernel::calendar::Day;
 use tieout_kernel::code::{Code, Severity};
 use tieout_kernel::currency::Currency;
 use tieout_kernel::money::Total;
-use tieout_kernel::outcome::{Outcome, State};
-use tieout_kernel::policy::Policy;
-use tieout_kernel::proof::Broken;
-use tieout_kernel::record::{Book, Origin};
-use tieout_kernel::settle::Decision;
+use tieout_kernel::outcome::State;
+use tieout_kernel::proof::{Broken, Ends};
+use tieout_kernel::record::Book;
 
-use super::frame::Facts;
 use super::schema::SUMMARY;
 use super::sheet::{Sheet, Table};
+use super::sums::{MatchRates, OPENING, Sums, Ties};
 use crate::agree::{Night, Scan, Totals};
 use crate::carry::roll::{Count, RollForward, Section};
 use crate::error::Error;
@@ -24,7 +22,6 @@ use crate::finding::Finding;
 use crate::job::Plan;
 use crate::normalise::decimal_text;
 use crate::publish::Link;
-use crate::reconcile::Reconciled;
 use crate::store::Store;
 use crate::worklist;
 
@@ -214,9 +211,6 @@ pub struct AgeLine {
     pub at_risk_minor: i64,
 }
 
-/// Ages that are shown together: from so many business days.
-const AGES: [(u32, &str); 5] = [(0, "0"), (1, "1-2"), (3, "3-4"), (5, "5-9"), (10, "10+")];
-
 /// One source of the job.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct SourceLine {
@@ -301,7 +295,7 @@ impl Summary {
 }
 
 /// What a summary is made of.
-pub struct Parts<'s, 'r> {
+pub struct Parts<'s> {
     /// The job's name.
     pub job: &'s str,
     /// The date as text.
@@ -312,8 +306,8 @@ pub struct Parts<'s, 'r> {
     pub night: &'s Night<'s>,
     /// Their scan.
     pub scan: &'s Scan,
-    /// The outcomes.
-    pub reconciled: &'s Reconciled<'r>,
+    /// Where all records ended.
+    pub ends: &'s Ends,
     /// All findings.
     pub findings: &'s [Finding],
     /// Names of blocked sources.
@@ -326,12 +320,11 @@ pub struct Parts<'s, 'r> {
     pub history_since: Option<Day>,
 }
 
-impl Parts<'_, '_> {
+impl Parts<'_> {
     /// Computes every figure of the first page.
-    pub fn summary(&self) -> Result<Summary, Error> {
-        let tie_outs = self.tie_outs()?;
-        let mut codes = CodeSums::default();
-        codes.count(self.reconciled);
+    pub fn summary(&self, sums: Sums) -> Result<Summary, Error> {
+        let Sums { ties, codes, settled, aging, rates } = sums;
+        let tie_outs = self.tie_outs(ties)?;
         let codes = codes.lines()?;
         let states = self.states();
         let matches = [State::Matched.word(), State::LateMatched.word()];
@@ -360,30 +353,21 @@ impl Parts<'_, '_> {
             matched,
             differences,
             codes,
-            settled: settled_lines(self.reconciled)?,
+            settled: settled.lines()?,
             worklist: Vec::new(),
             states,
             roll_forward: self.roll_forward.to_vec(),
-            aging: aging(self.reconciled)?,
+            aging: aging.lines()?,
             history_since: self.history_since.map(|day| day.to_string()),
-            sources: self.sources(),
+            sources: self.sources(&rates),
             worst,
             findings: self.findings.to_vec(),
-            withheld: self.withheld(),
+            withheld: withheld(self.findings),
         })
     }
 
-    /// Match rates and units gone wrong mean that the run misunderstands its inputs.
-    fn withheld(&self) -> Option<String> {
-        let bad = self.findings.iter().filter(|finding| finding.withholds());
-        let mut codes: Vec<&str> = bad.map(|finding| finding.code.word()).collect();
-        codes.sort_unstable();
-        codes.dedup();
-        (!codes.is_empty()).then(|| format!("controls failed: {}", codes.join(", ")))
-    }
-
-    fn tie_outs(&self) -> Result<Vec<TieOut>, Error> {
-        let mut facts = Facts::<3, 2>::default();
+    fn tie_outs(&self, ties: Ties) -> Result<Vec<TieOut>, Error> {
+        let Ties { mut facts, tiers } = ties;
         let mut add_totals = |book: Book, totals: &Totals, state: Option<State>| {
             for (tag, total) in &totals.0 {
                 let moved =
@@ -402,39 +386,11 @@ impl Parts<'_, '_> {
                 add_totals(file.book, totals, Some(*state));
             }
         }
-        let records = &self.reconciled.records;
-        // What earlier nights left is among the outcomes, and in no total of tonight's files.
-        for record in records.iter().filter(|record| record.origin != Origin::Tonight) {
-            let effect = if record.book == Book::Ledger { record.effect() } else { -record.effect() };
-            let open = i128::from(record.origin.is_pool());
-            facts.push([record.account, record.currency.code(), OPENING], [open, effect.get()]);
-        }
-        let mut tiers: BTreeMap<(&str, &str, &str), Severity> = BTreeMap::new();
-        for outcome in &self.reconciled.outcomes {
-            let item = match outcome {
-                Outcome::Match { state: State::MatchedBefore, .. } => State::MatchedBefore.word(),
-                Outcome::Match { .. } => continue,
-                Outcome::Rest { state, .. } => state.word(),
-                Outcome::Difference(difference) if difference.is_settled() => State::Settled.word(),
-                Outcome::Difference(difference) => difference.code.word(),
-            };
-            for (at, (member, _)) in outcome.records().enumerate() {
-                let record = &records[member as usize];
-                let effect = if record.book == Book::Ledger { -record.effect() } else { record.effect() };
-                let counts = at == 0 || matches!(outcome, Outcome::Rest { .. });
-                facts.push([record.account, record.currency.code(), item], [i128::from(counts), effect.get()]);
-                if let Outcome::Difference(difference) = outcome {
-                    let key = (record.account, record.currency.code(), item);
-                    let worst = tiers.entry(key).or_insert(difference.severity);
-                    *worst = (*worst).min(difference.severity);
-                }
-            }
-        }
         let mut tie_outs: BTreeMap<(String, String), TieOut> = BTreeMap::new();
         for line in facts.summed() {
+            let tier = tiers.get(&line.keys).copied();
             let [account, currency, item] = line.keys;
             let [count, amount] = line.figures;
-            let tier = tiers.get(&(account.as_str(), currency.as_str(), item.as_str())).copied();
             let tie_out =
                 tie_outs.entry((account.clone(), currency.clone())).or_insert_with(|| self.tie_out(account, currency));
             tie_out.take(&item, count, amount, tier)?;
@@ -484,7 +440,7 @@ impl Parts<'_, '_> {
     }
 
     fn states(&self) -> Vec<StateLine> {
-        let by_state = &self.reconciled.ends.by_state;
+        let by_state = &self.ends.by_state;
         let line = |((book, state), tally): (&(Book, State), &tieout_kernel::proof::Tally)| StateLine {
             book: book.word().to_owned(),
             state: state.word().to_owned(),
@@ -495,7 +451,7 @@ impl Parts<'_, '_> {
         by_state.iter().map(line).filter(|line| line.records > 0).collect()
     }
 
-    fn sources(&self) -> Vec<SourceLine> {
+    fn sources(&self, rates: &MatchRates) -> Vec<SourceLine> {
         let sources = self.night.policy.sources.iter().zip(self.books);
         (0_u16..)
             .zip(sources)
@@ -523,8 +479,8 @@ impl Parts<'_, '_> {
                     line.ties &= controls.iter().all(|(_, _, _, ties)| *ties);
                 }
                 if *book == Book::Statement {
-                    line.matched_per_mille = match_rate(self.reconciled, self.night.policy, number, line.records)
-                        .map(|(matched, of)| matched * 1_000 / of);
+                    let rate = rates.of(number, line.records);
+                    line.matched_per_mille = rate.map(|(matched, of)| matched * 1_000 / of);
                 }
                 line
             })
@@ -532,158 +488,19 @@ impl Parts<'_, '_> {
     }
 }
 
-/// Open differences by tier, code and currency: how many, exposure, at risk, fees.
-#[derive(Clone, Default, Debug)]
-pub struct CodeSums(BTreeMap<(Severity, Code, Currency), (u64, [Total; 3])>);
-
-impl CodeSums {
-    /// Counts what differs among some outcomes.
-    pub fn count(&mut self, reconciled: &Reconciled<'_>) {
-        for outcome in &reconciled.outcomes {
-            let Outcome::Difference(difference) = outcome else { continue };
-            let first = difference.ledger.first().or(difference.statement.first());
-            if let Some(&first) = first.filter(|_| !difference.is_settled()) {
-                let currency = reconciled.records[first as usize].currency;
-                let (count, sums) = self.0.entry((difference.severity, difference.code, currency)).or_default();
-                *count += 1;
-                let figures = [difference.exposure, difference.at_risk, difference.fee_delta];
-                sums.iter_mut().zip(figures).for_each(|(sum, figure)| *sum += figure.unwrap_or_default());
-            }
-        }
-    }
-
-    /// Adds those of other outcomes.
-    pub fn add(&mut self, other: &Self) {
-        for (key, (more, figures)) in &other.0 {
-            let (count, sums) = self.0.entry(*key).or_default();
-            *count += more;
-            sums.iter_mut().zip(figures).for_each(|(sum, &figure)| *sum += figure);
-        }
-    }
-
-    /// A line for each, the most urgent first.
-    pub fn lines(self) -> Result<Vec<CodeLine>, Error> {
-        let line = |((severity, code, currency), (count, [exposure, at_risk, fee_delta])): (
-            (Severity, Code, Currency),
-            (u64, [Total; 3]),
-        )| {
-            Ok(CodeLine {
-                label_en: code.label_en().to_owned(),
-                label_zh: code.label_zh().to_owned(),
-                code: code.word().to_owned(),
-                severity: severity.word().to_owned(),
-                currency: currency.code().to_owned(),
-                exponent: currency.exponent(),
-                count,
-                exposure_minor: narrow(exposure.get())?,
-                at_risk_minor: narrow(at_risk.get())?,
-                fee_delta_minor: narrow(fee_delta.get())?,
-            })
-        };
-        self.0.into_iter().map(line).collect()
-    }
-}
-
-/// Open differences by age and currency.
-fn aging(reconciled: &Reconciled<'_>) -> Result<Vec<AgeLine>, Error> {
-    let mut sums: BTreeMap<(usize, Currency), (u64, Total, Total)> = BTreeMap::new();
-    for outcome in &reconciled.outcomes {
-        let Outcome::Difference(difference) = outcome else { continue };
-        let first = difference.ledger.first().or(difference.statement.first());
-        if let Some(&first) = first.filter(|_| !difference.is_settled()) {
-            let age = difference.age.unwrap_or(0);
-            let bucket = AGES.iter().rposition(|(from, _)| *from <= age).unwrap_or(0);
-            let key = (bucket, reconciled.records[first as usize].currency);
-            let (count, exposure, at_risk) = sums.entry(key).or_default();
-            *count += 1;
-            *exposure += difference.exposure.unwrap_or_default();
-            *at_risk += difference.at_risk.unwrap_or_default();
-        }
-    }
-    let line = |((bucket, currency), (count, exposure, at_risk)): ((usize, Currency), (u64, Total, Total))| {
-        Ok(AgeLine {
-            business_days: AGES[bucket].1.to_owned(),
-            currency: currency.code().to_owned(),
-            exponent: currency.exponent(),
-            count,
-            exposure_minor: narrow(exposure.get())?,
-            at_risk_minor: narrow(at_risk.get())?,
-        })
-    };
-    sums.into_iter().map(line).collect()
-}
-
-/// What policy settled.
-fn settled_lines(reconciled: &Reconciled<'_>) -> Result<Vec<SettledLine>, Error> {
-    let mut sums: BTreeMap<(Code, Currency), (u64, Total, Total)> = BTreeMap::new();
-    for outcome in &reconciled.outcomes {
-        if let Outcome::Difference(difference) = outcome
-            && let Some(Decision::Settled { delta, .. }) = difference.settlement
-            && let Some(&first) = difference.statement.first()
-        {
-            let currency = reconciled.records[first as usize].currency;
-            let (count, favourable, adverse) = sums.entry((difference.code, currency)).or_default();
-            *count += 1;
-            *(if delta > Total::ZERO { favourable } else { adverse }) += delta.magnitude();
-        }
-    }
-    let line = |((code, currency), (count, favourable, adverse)): ((Code, Currency), (u64, Total, Total))| {
-        Ok(SettledLine {
-            code: code.word().to_owned(),
-            label_en: code.label_en().to_owned(),
-            label_zh: code.label_zh().to_owned(),
-            currency: currency.code().to_owned(),
-            exponent: currency.exponent(),
-            count,
-            favourable_minor: narrow(favourable.get())?,
-            adverse_minor: narrow(adverse.get())?,
-        })
-    };
-    sums.into_iter().map(line).collect()
-}
-
-/// Statement records of a source that matched, of those that could have; `None` when none could. Where
-/// more of the ledger's records lack a partner than of the statement's, it is the ledger's that could.
+/// Why nothing about records may be issued, if nothing may: match rates and units gone wrong mean that the run
+/// misunderstands its inputs.
 #[must_use]
-pub fn match_rate(reconciled: &Reconciled<'_>, policy: &Policy, source: u16, records: u64) -> Option<(u64, u64)> {
-    let mut unmatched = 0;
-    let mut outside = 0;
-    let mut ledger_differs = 0;
-    for outcome in &reconciled.outcomes {
-        for (at, state) in outcome.records() {
-            let record = &reconciled.records[at as usize];
-            if record.origin != Origin::Tonight {
-                continue;
-            }
-            if record.book == Book::Ledger {
-                let here = policy.accounts.get(record.account) == Some(&source);
-                ledger_differs += u64::from(here && state == State::InDifference);
-            } else if record.source == source {
-                match state {
-                    State::Matched | State::LateMatched | State::MatchedBefore | State::Settled => {}
-                    State::InDifference | State::TimingPending => unmatched += 1,
-                    State::Held
-                    | State::NoMovement
-                    | State::NotBooked
-                    | State::NotShown
-                    | State::NonMonetary
-                    | State::SecondEdge
-                    | State::OutOfScope
-                    | State::Filtered
-                    | State::Replica
-                    | State::Netted => outside += 1,
-                }
-            }
-        }
-    }
-    let matched = records.checked_sub(outside)?.saturating_sub(unmatched);
-    let could = matched + unmatched.max(ledger_differs);
-    (could > 0).then_some((matched, could))
+pub fn withheld(findings: &[Finding]) -> Option<String> {
+    let bad = findings.iter().filter(|finding| finding.withholds());
+    let mut codes: Vec<&str> = bad.map(|finding| finding.code.word()).collect();
+    codes.sort_unstable();
+    codes.dedup();
+    (!codes.is_empty()).then(|| format!("controls failed: {}", codes.join(", ")))
 }
 
 const STATEMENT: &str = "statement total";
 const LEDGER: &str = "ledger total";
-const OPENING: &str = "opening";
 
 /// A sum as it is written.
 pub(crate) fn narrow(figure: i128) -> Result<i64, Error> {

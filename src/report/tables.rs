@@ -89,6 +89,15 @@ impl Digest {
     }
 }
 
+/// An id as a number of the same order.
+///
+/// # Panics
+/// If it is not a letter and 32 hexadecimal digits, as all ids are.
+#[must_use]
+pub fn id_number(id: &str) -> u128 {
+    u128::from_str_radix(&id[1..], 16).expect("an id is a letter and 32 hexadecimal digits")
+}
+
 /// The ids that differences keep, by the position of their outcome.
 fn kept_ids<'r>(reconciled: &Reconciled<'_>, residue: &'r Residue) -> HashMap<usize, &'r str> {
     let mut carried = Vec::new();

@@ -1,6 +1,6 @@
 //! Whether two account numbers can be the same, when either may be masked.
 
-use xxhash_rust::xxh3::xxh3_64_with_seed;
+use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128};
 
 use crate::record::Kind;
 
@@ -59,10 +59,9 @@ pub fn may_be_same(one: &str, other: &str) -> bool {
     one[..shared_start] == other[..shared_start] && one[one.len() - shared_end..] == other[other.len() - shared_end..]
 }
 
-/// A number without what does not count in it, so that one account has one spelling.
-#[must_use]
-pub fn spelled_once(text: &str) -> String {
-    visible(text).into_iter().collect()
+/// The hash of a number without what does not count in it, so that one account has one.
+pub(crate) fn party_hash(text: &str) -> u128 {
+    xxh3_128(visible(text).into_iter().collect::<String>().as_bytes())
 }
 
 fn visible(text: &str) -> Vec<char> {

@@ -3,7 +3,8 @@
 //! Existence, duplicates, currency, direction, party, status and disputes are never settled; no policy
 //! can lift that, because only [`Class::of`] says what is settleable.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
 
 use crate::code::Code;
 use crate::currency::Currency;
@@ -11,10 +12,10 @@ use crate::fee::Rate;
 use crate::key::{Pass, event_key};
 use crate::money::{Minor, Total};
 use crate::outcome::{Difference, Outcome};
-use crate::party::{may_be_same, spelled_once};
+use crate::party::{may_be_same, party_hash};
 use crate::proof::Broken;
 use crate::record::{Kind, Origin, Record, Status, words};
-use crate::severity::Rates;
+use crate::severity::{Rates, other_party};
 
 words! {
     /// Kinds of variance that may be settled.
@@ -161,66 +162,154 @@ impl Drift {
 /// The fewest variances that the drift guard judges.
 const DRIFT_MIN: u64 = 30;
 
-/// Decides what is settled. `order` names the outcomes in an order that does not depend on the input's;
-/// within it the smallest come first. `volume` is what matched, by source, in the base currency.
-pub fn settle(
-    records: &[Record<'_>],
-    outcomes: &mut [Outcome],
-    order: &[usize],
-    settlement: &Settlement,
-    rates: &Rates,
-    volume: &BTreeMap<u16, Total>,
+/// What may be settled, heard before anything is decided: slice by slice, in any order.
+///
+/// Differences are named by `N`, whose order does not depend on the input's; within it the smallest come first.
+#[derive(Debug)]
+pub struct Ballot<N> {
+    /// Every variance.
+    all: Cells,
+    /// Those that would be settled: one large outlier must not make a stream of small ones look like noise.
+    eligible: Cells,
+    candidates: Vec<(N, Candidate)>,
+}
+
+impl<N> Default for Ballot<N> {
+    fn default() -> Self {
+        Self { all: Cells::default(), eligible: Cells::default(), candidates: Vec::new() }
+    }
+}
+
+impl<N: Copy + Ord + Hash> Ballot<N> {
+    /// Hears the differences of a slice, each by its name and the position of its outcome.
+    pub fn hear(
+        &mut self,
+        records: &[Record<'_>],
+        outcomes: &[Outcome],
+        named: impl IntoIterator<Item = (N, usize)>,
+        settlement: Option<&Settlement>,
+        rates: &Rates,
+    ) {
+        for (name, at) in named {
+            let Outcome::Difference(difference) = &outcomes[at] else { continue };
+            if let Some((class, delta, _, theirs)) = variance(records, difference)
+                && is_of_tonight(records, difference)
+            {
+                self.all.take((theirs.source, class, theirs.kind, theirs.currency), delta);
+            }
+            let Some(settlement) = settlement else { continue };
+            if let Ok(candidate) = examine(records, difference, settlement, rates) {
+                self.eligible.take(candidate.cell, candidate.delta);
+                self.candidates.push((name, candidate));
+            }
+        }
+    }
+
+    /// Takes what another one heard.
+    pub fn add(&mut self, more: Self) {
+        self.all.add(more.all);
+        self.eligible.add(more.eligible);
+        self.candidates.extend(more.candidates);
+    }
+
+    /// Bytes that it takes.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        self.candidates.capacity() * size_of::<(N, Candidate)>()
+    }
+
+    /// Decides, once everything was heard. `volume` is what matched, by source, in the base currency.
+    #[must_use]
+    pub fn decide(self, settlement: Option<&Settlement>, volume: &BTreeMap<u16, Total>, withheld: bool) -> Verdict<N> {
+        let mut leaning: Vec<Drift> = self.all.drifts().chain(self.eligible.drifts()).collect();
+        leaning.sort();
+        leaning.dedup_by_key(|drift| drift.cell());
+        let mut verdict = Verdict { leaning, decided: HashMap::new(), settled: Vec::new(), withheld };
+        let Some(settlement) = settlement.filter(|_| !withheld) else { return verdict };
+        let mut candidates = self.candidates;
+        candidates.retain(|(_, candidate)| !verdict.leans(candidate.cell));
+        candidates.sort_unstable_by_key(|(name, candidate)| (candidate.in_base, *name));
+        let mut used = Used::default();
+        for (name, candidate) in candidates {
+            let refusal = used.take(&candidate, settlement, volume).err();
+            if refusal.is_none() {
+                verdict.settled.extend(candidate.repeats);
+            }
+            verdict.decided.insert(name, refusal);
+        }
+        verdict
+    }
+}
+
+/// What was decided on a [`Ballot`].
+#[derive(Debug)]
+pub struct Verdict<N> {
+    /// Where variances lean one way.
+    pub leaning: Vec<Drift>,
+    /// Of those that the caps were asked about.
+    decided: HashMap<N, Option<Refusal>>,
+    /// The other parties of what is settled, as often as they are in it.
+    settled: Vec<u128>,
     withheld: bool,
-) -> Vec<Drift> {
-    // Judged over everything, and over what would be settled: one large outlier must not make a
-    // stream of small ones look like noise.
-    let mut examined = Vec::with_capacity(order.len());
-    for &at in order {
-        if let Outcome::Difference(difference) = &outcomes[at] {
-            examined.push((at, examine(records, difference, settlement, rates)));
+}
+
+impl<N: Copy + Ord + Hash> Verdict<N> {
+    /// Tells the differences of a slice what was decided about them, each by its name and the position of its outcome.
+    ///
+    /// # Errors
+    /// [`Broken`] when one of them was not heard before.
+    pub fn give(
+        &self,
+        records: &[Record<'_>],
+        outcomes: &mut [Outcome],
+        named: impl IntoIterator<Item = (N, usize)>,
+        settlement: &Settlement,
+        rates: &Rates,
+    ) -> Result<(), Broken> {
+        for (name, at) in named {
+            let Outcome::Difference(difference) = &mut outcomes[at] else { continue };
+            let candidate = match examine(records, difference, settlement, rates) {
+                _ if self.withheld && Class::of(difference.code).is_some() => Err(Refusal::Withheld),
+                Ok(candidate) if self.leans(candidate.cell) => Err(Refusal::Drift),
+                found => found,
+            };
+            let decision = match candidate {
+                Err(why) => Decision::Refused(why),
+                Ok(candidate) => match self.decided.get(&name) {
+                    Some(Some(why)) => Decision::Refused(*why),
+                    Some(None) => Decision::Settled { class: candidate.cell.1, delta: candidate.delta },
+                    None => return Err(Broken("a variance was not there when caps were shared out".to_owned())),
+                },
+            };
+            difference.settlement = Some(decision);
         }
+        Ok(())
     }
-    let eligible = examined.iter().filter_map(|(_, found)| found.as_ref().ok());
-    let mut leaning = drifts(records, outcomes);
-    leaning.extend(drifting(eligible.map(|candidate| (candidate.cell, candidate.delta))));
-    leaning.sort();
-    leaning.dedup_by_key(|drift| drift.cell());
-    let mut candidates: Vec<(usize, Candidate)> = Vec::new();
-    for (at, found) in examined {
-        let Outcome::Difference(difference) = &mut outcomes[at] else { continue };
-        let refusal = match &found {
-            _ if withheld && Class::of(difference.code).is_some() => Some(Refusal::Withheld),
-            Ok(candidate) if leaning.iter().any(|drift| drift.cell() == candidate.cell) => Some(Refusal::Drift),
-            Ok(_) => None,
-            Err(why) => Some(*why),
-        };
-        difference.settlement = refusal.map(Decision::Refused);
-        if refusal.is_none() {
-            candidates.extend(found.ok().map(|candidate| (at, candidate)));
-        }
+
+    /// The other parties of what is settled, as often as they are in it.
+    #[must_use]
+    pub fn settled_parties(&self) -> &[u128] {
+        &self.settled
     }
-    candidates.sort_by_key(|(_, candidate)| candidate.in_base);
-    let mut used = Used::default();
-    for (at, candidate) in candidates {
-        let Outcome::Difference(difference) = &mut outcomes[at] else { continue };
-        let decision = match used.take(&candidate, settlement, volume) {
-            Ok(()) => Decision::Settled { class: candidate.cell.1, delta: candidate.delta },
-            Err(why) => Decision::Refused(why),
-        };
-        difference.settlement = Some(decision);
+
+    fn leans(&self, cell: Cell) -> bool {
+        self.leaning.iter().any(|drift| drift.cell() == cell)
     }
-    leaning
 }
 
 /// What variances are judged together: the statement's source, the class, the kind of movement, the currency.
 type Cell = (u16, Class, Kind, Currency);
 
+#[derive(Debug)]
 struct Candidate {
     cell: Cell,
     delta: Total,
     /// Magnitude in the base currency.
     in_base: Total,
-    party: Option<String>,
+    /// The other party, whose caps are asked; as a hash.
+    party: Option<u128>,
+    /// The other party by which differences are counted while it is open.
+    repeats: Option<u128>,
 }
 
 /// The variance of a difference, and the two records it is between.
@@ -284,8 +373,9 @@ fn examine(
     let in_base = rates.in_base(delta.magnitude(), theirs.currency, settlement.base_currency);
     // Less than the base currency can say counts as its smallest unit, or caps would never see it.
     let in_base = in_base.ok_or(Refusal::NoRate)?.max(Total::new(1));
-    let party = theirs.counterparty.or(ours.counterparty).map(spelled_once);
-    Ok(Candidate { cell: (theirs.source, class, theirs.kind, theirs.currency), delta, in_base, party })
+    let party = theirs.counterparty.or(ours.counterparty).map(party_hash);
+    let repeats = other_party(records, difference);
+    Ok(Candidate { cell: (theirs.source, class, theirs.kind, theirs.currency), delta, in_base, party, repeats })
 }
 
 /// Whether a difference has anything that no earlier night has seen.
@@ -312,31 +402,36 @@ fn share_of(share: Rate, base: Total) -> Total {
     Total::new(base.get().saturating_mul(i128::from(share.0)) / i128::from(Rate::ONE))
 }
 
-/// Cells of at least thirty variances of which nine in ten have one sign, or whose mean is more than
-/// three standard errors away from nothing (`taxonomy` §10.9).
-#[must_use]
-pub fn drifts(records: &[Record<'_>], outcomes: &[Outcome]) -> Vec<Drift> {
-    drifting(outcomes.iter().filter_map(|outcome| {
-        let Outcome::Difference(difference) = outcome else { return None };
-        let (class, delta, _, theirs) = variance(records, difference).filter(|_| is_of_tonight(records, difference))?;
-        Some(((theirs.source, class, theirs.kind, theirs.currency), delta))
-    }))
-}
+/// Variances by what they are judged together as: how many, how many of them positive, their sum and their squares.
+#[derive(Default, Debug)]
+struct Cells(BTreeMap<Cell, (u64, u64, i128, i128)>);
 
-fn drifting(variances: impl Iterator<Item = (Cell, Total)>) -> Vec<Drift> {
-    let mut cells: BTreeMap<Cell, (u64, u64, i128, i128)> = BTreeMap::new();
-    for (cell, delta) in variances {
-        let (count, positive, sum, squares) = cells.entry(cell).or_default();
-        *count += 1;
-        *positive += u64::from(delta > Total::ZERO);
-        *sum = sum.saturating_add(delta.get());
-        *squares = squares.saturating_add(delta.get().saturating_mul(delta.get()));
+impl Cells {
+    fn take(&mut self, cell: Cell, delta: Total) {
+        let delta = delta.get();
+        self.merge(cell, (1, u64::from(delta > 0), delta, delta.saturating_mul(delta)));
     }
-    let drift = |((source, class, kind, currency), (count, positive, sum, squares))| {
-        let drift = Drift { source, class, kind, currency, count, positive, sum: Total::new(sum) };
-        leans(&drift, squares).then_some(drift)
-    };
-    cells.into_iter().filter_map(drift).collect()
+
+    fn add(&mut self, more: Self) {
+        more.0.into_iter().for_each(|(cell, figures)| self.merge(cell, figures));
+    }
+
+    fn merge(&mut self, cell: Cell, more: (u64, u64, i128, i128)) {
+        let (count, positive, sum, squares) = self.0.entry(cell).or_default();
+        *count += more.0;
+        *positive += more.1;
+        *sum = sum.saturating_add(more.2);
+        *squares = squares.saturating_add(more.3);
+    }
+
+    /// Cells of at least thirty variances of which nine in ten have one sign, or whose mean is more than
+    /// three standard errors away from nothing (`taxonomy` §10.9).
+    fn drifts(&self) -> impl Iterator<Item = Drift> + '_ {
+        self.0.iter().filter_map(|(&(source, class, kind, currency), &(count, positive, sum, squares))| {
+            let drift = Drift { source, class, kind, currency, count, positive, sum: Total::new(sum) };
+            leans(&drift, squares).then_some(drift)
+        })
+    }
 }
 
 fn leans(cell: &Drift, squares: i128) -> bool {
@@ -357,7 +452,7 @@ struct Used {
     /// By source, and whether it is adverse.
     runs: BTreeMap<(u16, bool), (u64, Total)>,
     /// By other party, and whether it is adverse.
-    parties: BTreeMap<(String, bool), (u64, Total)>,
+    parties: HashMap<(u128, bool), (u64, Total)>,
 }
 
 impl Used {
@@ -379,8 +474,8 @@ impl Used {
         if run.0 >= cap.run_count || run.1 + amount > most {
             return Err(Refusal::RunCap);
         }
-        if let Some(party) = &candidate.party {
-            let party = self.parties.entry((party.clone(), adverse)).or_default();
+        if let Some(party) = candidate.party {
+            let party = self.parties.entry((party, adverse)).or_default();
             if party.0 >= cap.party_count || party.1 + amount > cap.party_amount {
                 return Err(Refusal::PartyCap);
             }

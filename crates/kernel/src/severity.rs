@@ -3,14 +3,14 @@
 //! The tier is the worst of the three, raised by the escalators; each step that counts is kept, so
 //! that the tier can be explained. Overrides by the job's own conditions come after this, outside.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::code::{Code, Severity};
 use crate::currency::Currency;
 use crate::fee::Rate;
 use crate::money::Total;
 use crate::outcome::{Difference, Outcome};
-use crate::party::spelled_once;
+use crate::party::party_hash;
 use crate::policy::Policy;
 use crate::record::{Book, Kind, Record};
 
@@ -120,21 +120,51 @@ impl Reason {
     }
 }
 
-/// Gives every difference its tier and why.
-pub fn weigh(records: &[Record<'_>], outcomes: &mut [Outcome], policy: &Policy, weights: &Weights) {
-    let mut parties: BTreeMap<String, u32> = BTreeMap::new();
-    for outcome in outcomes.iter() {
-        if let Outcome::Difference(difference) = outcome
-            && !difference.is_settled()
-            && let Some(party) = party(records, difference)
-        {
-            *parties.entry(party).or_default() += 1;
+/// How many open differences each other party has.
+#[derive(Clone, Default, Debug)]
+pub struct Parties(HashMap<u128, u32>);
+
+impl Parties {
+    /// Counts the differences among some outcomes.
+    pub fn count(&mut self, records: &[Record<'_>], outcomes: &[Outcome]) {
+        for outcome in outcomes {
+            if let Outcome::Difference(difference) = outcome {
+                other_party(records, difference).into_iter().for_each(|party| *self.0.entry(party).or_default() += 1);
+            }
         }
     }
+
+    /// Adds those of another slice.
+    pub fn add(&mut self, more: Self) {
+        more.0.into_iter().for_each(|(party, count)| *self.0.entry(party).or_default() += count);
+    }
+
+    /// Takes one away, for what is settled is open no more.
+    pub fn take(&mut self, party: u128) {
+        if let Some(count) = self.0.get_mut(&party) {
+            *count = count.saturating_sub(1);
+        }
+    }
+
+    /// Bytes that they take.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.0.capacity() * (size_of::<(u128, u32)>() + 1)
+    }
+
+    fn seen(&self, records: &[Record<'_>], difference: &Difference) -> u32 {
+        if difference.is_settled() || self.0.is_empty() {
+            return 0;
+        }
+        other_party(records, difference).and_then(|party| self.0.get(&party)).copied().unwrap_or(0)
+    }
+}
+
+/// Gives every difference its tier and why.
+pub fn weigh(records: &[Record<'_>], outcomes: &mut [Outcome], policy: &Policy, weights: &Weights, parties: &Parties) {
     for outcome in outcomes {
         if let Outcome::Difference(difference) = outcome {
-            let seen = party(records, difference).and_then(|party| parties.get(&party)).copied().unwrap_or(0);
-            let seen = if difference.is_settled() { 0 } else { seen };
+            let seen = parties.seen(records, difference);
             difference.at_risk_base = at_risk_in_base(records, difference, weights);
             difference.age = age(records, difference, policy);
             difference.reasons = reasons(records, difference, policy, weights, seen);
@@ -143,12 +173,12 @@ pub fn weigh(records: &[Record<'_>], outcomes: &mut [Outcome], policy: &Policy, 
     }
 }
 
-/// The other party, where enough of it is visible to tell it from others.
-fn party(records: &[Record<'_>], difference: &Difference) -> Option<String> {
+/// The hash of the other party, where enough of it is visible to tell it from others.
+pub(crate) fn other_party(records: &[Record<'_>], difference: &Difference) -> Option<u128> {
     let members = difference.statement.iter().chain(&difference.ledger);
     let named = members.filter_map(|&one| records[one as usize].counterparty);
     let named = named.into_iter().find(|party| party.chars().filter(|c| c.is_alphanumeric()).count() >= 4);
-    named.map(spelled_once)
+    named.map(party_hash)
 }
 
 /// At risk in the base currency. Where a difference is of several currencies, each side is weighed

@@ -10,7 +10,7 @@ use tieout_kernel::money::{Minor, Total};
 use tieout_kernel::outcome::Outcome;
 use tieout_kernel::pass::reconcile;
 use tieout_kernel::record::{Across, Book, Direction, Instant, Kind, Note, Notes, Origin, Record, Status};
-use tieout_kernel::settle::{Cap, Class, Decision, Refusal, Rule, Settlement, journal, settle};
+use tieout_kernel::settle::{Ballot, Cap, Class, Decision, Drift, Refusal, Rule, Settlement, journal};
 use tieout_kernel::severity::Rates;
 
 use super::table::policy;
@@ -52,6 +52,30 @@ fn settlement() -> Settlement {
         favourable: cap(),
         base_currency: cny(),
     }
+}
+
+/// Hears some outcomes, decides, and tells them; `order` is that of their names.
+fn settle(
+    records: &[Record<'_>],
+    outcomes: &mut [Outcome],
+    order: &[usize],
+    settlement: &Settlement,
+    rates: &Rates,
+    volume: &BTreeMap<u16, Total>,
+    withheld: bool,
+) -> Vec<Drift> {
+    let named = || order.iter().copied().enumerate();
+    let mut ballot = Ballot::default();
+    // In two slices, the later one first.
+    let (first, rest) = order.split_at(order.len() / 2);
+    for (from, some) in [(first.len(), rest), (0, first)] {
+        let mut slice = Ballot::default();
+        slice.hear(records, outcomes, (from..).zip(some.iter().copied()), Some(settlement), rates);
+        ballot.add(slice);
+    }
+    let verdict = ballot.decide(Some(settlement), volume, withheld);
+    verdict.give(records, outcomes, named(), settlement, rates).unwrap();
+    verdict.leaning
 }
 
 /// Orders of 100.00 whose statement differs by `deltas`, under numbers and parties of their own.

@@ -26,7 +26,7 @@ use tieout_kernel::pass::reconcile;
 use tieout_kernel::policy::{ByAmount, Compared, ComparedColumn, Horizon, Policy, SourcePolicy, Tolerances};
 use tieout_kernel::proof::{Ends, Tally};
 use tieout_kernel::record::{Across, Book, Direction, Instant, Kind, KindSet, Note, Notes, Origin, Record, Status};
-use tieout_kernel::severity::{Reason, Weights, weigh};
+use tieout_kernel::severity::{Parties, Reason, Weights, weigh};
 
 /// Source 0 is the ledger, 1 and 2 are statements.
 pub fn policy() -> Policy {
@@ -120,7 +120,9 @@ pub fn check_tiers(weights: &Weights, text: &str) {
     let records: Vec<Record> =
         lines.iter().enumerate().map(|(at, line)| record(line, at, &names, &[], &policy)).collect();
     let mut outcomes = reconcile(&records, &policy);
-    weigh(&records, &mut outcomes, &policy, weights);
+    let mut parties = Parties::default();
+    parties.count(&records, &outcomes);
+    weigh(&records, &mut outcomes, &policy, weights, &parties);
     let mut actual: Vec<String> = outcomes
         .iter()
         .filter_map(|outcome| {
