@@ -2,48 +2,41 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bytes::Bytes;
 use jiff::civil;
-use rayon::prelude::*;
 use tieout_kernel::calendar::Day;
 use tieout_kernel::code::{Code, Severity};
 use tieout_kernel::key::{KeyHasher, event_key};
-use tieout_kernel::outcome::{Outcome, State};
 use tieout_kernel::policy::Policy;
 use tieout_kernel::proof::{Ends, Tally};
-use tieout_kernel::record::{Book, KindSet, Origin};
+use tieout_kernel::record::{Book, KindSet};
 
-use crate::agree::{self, Agreed, Earlier, Held, Looked, Night, NightFile, Residue, Scan, Wanted};
+use crate::agree::{self, Earlier, Held, Looked, Night, NightFile, Residue, Scan, Wanted};
 use crate::carry::Carried;
-use crate::carry::days::{self, Chain, Incomplete, Withheld};
+use crate::carry::days::{self, Chain};
 use crate::carry::history::{self, Found, Texts};
-use crate::carry::pool::{self, Leaving, Pool};
-use crate::carry::roll::{self, RollForward};
+use crate::carry::pool::{self, Pool};
+use crate::carry::roll::{self, Roll, RollForward};
 use crate::controls;
 use crate::error::Error;
 use crate::finding::Finding;
 use crate::intake::{self, Intake, Now};
-use crate::job::{Evidence, Language, Plan, day_of};
+use crate::job::{Plan, day_of};
 use crate::memory::Memory;
 use crate::normalise::decimal_text;
+use crate::outputs::{Apart, Frame, Made, Slice};
 use crate::progress::Progress;
-use crate::publish::{self, Commit, Link, Output, Published};
-use crate::reconcile::{self, Reconciled};
-use crate::report::evidence::Lines;
-use crate::report::schema::{
-    DIFFERENCES_FOR_PEOPLE, INPUTS, MATCHES, OPEN_ITEMS_FOR_PEOPLE, SETTLEMENTS_FOR_PEOPLE, SUMMARY_FOR_PEOPLE,
-    WORKLIST_FOR_PEOPLE,
-};
+use crate::publish::{self, Commit, Link, Published};
+use crate::reconcile;
+use crate::report::schema::WORKLIST_FOR_PEOPLE;
 use crate::report::summary::{self, Parts, Summary};
 use crate::report::sums::Sums;
-use crate::report::tables::{self, Numbered, Tables};
-use crate::report::{ForPeople, Sheet, Table, Written};
+use crate::report::tables;
 use crate::settle::{self, Booked, Volume};
-use crate::store::{self, Body, Store, sha256};
+use crate::store::{Store, sha256};
 use crate::survey::Survey;
 use crate::verify;
 use crate::weigh::{self, RateFile};
-use crate::worklist::{self, Register, Worklist};
+use crate::worklist::{self, Register};
 
 /// How a run is made.
 #[derive(Clone, Debug)]
@@ -132,7 +125,9 @@ pub fn run(
     let mut ends = reconciled.ended()?;
     let [fetched, earlier] = [true, false].map(|tonight| reconciled.tallies(tonight));
     prove(&night, &scan, &mut ends, &fetched, &earlier)?;
-    let roll_forward = roll::forward(plan, residue.all_carried(), &lapsed, &reconciled)?;
+    let mut roll = Roll::opening(plan, residue.all_carried(), &lapsed);
+    roll.count(plan, &reconciled);
+    let roll_forward = roll.lines()?;
     prove_opening(store, plan, &chain, &roll_forward)?;
     in_order(&mut findings);
 
@@ -157,39 +152,29 @@ pub fn run(
     let withheld = summary.withheld.clone();
     let first_seen = first_seen(residue.all_carried());
     let replaced = replaces.as_ref().map(|(commit, _)| Link::of(date, commit));
-    let wanted = worklist::Wanted {
+    let frame = Frame {
         plan,
         date,
+        day,
         rates: &rates,
         night: &night,
-        residue: &residue,
-        reconciled: &reconciled,
-        ids: &ids,
-        first_seen: &first_seen,
+        scan: &scan,
         findings: &findings,
         withheld: withheld.as_deref(),
         chain: &chain,
-    };
-    let made = Made {
-        plan,
-        intake: &intake,
-        night: &night,
-        scan: &scan,
-        agreed: &agreed,
-        residue: &residue,
-        reconciled: &reconciled,
-        ids: &ids,
         first_seen: &first_seen,
         history_since,
-        day,
-        date,
     };
+    let slice = Slice { residue: &residue, reconciled: &reconciled, ids: &ids };
+    let apart = Apart::default();
+    let made = Made { frame, slice, apart: &apart, intake: &intake, agreed: &agreed };
     let of_the_rest = || {
         let register = Register::read(store, plan, &chain, replaced.as_ref())?;
-        let worklist = wanted.written(register, made.for_people(&WORKLIST_FOR_PEOPLE))?;
+        let making = worklist::making(register, &night.memory);
+        let worklist = frame.wanted(slice).written(making, frame.for_people(&WORKLIST_FOR_PEOPLE))?;
         summary.worklist = summary::worklist_lines(&worklist.counts);
         let booked = Booked::read(store, plan, replaced.as_ref(), &residue, &reconciled)?;
-        made.of_the_rest(&summary, &findings, worklist, &booked)
+        made.of_the_rest(&summary, worklist, &booked)
     };
     // What matched is most of what is written, and asks for nothing of what is made of the rest.
     let (of_matches, of_the_rest) = rayon::join(|| made.of_matches(), of_the_rest);
@@ -207,7 +192,7 @@ pub fn run(
         return Ok(Finished { summary, published: None, exit_code });
     }
     progress.stage("publish", None);
-    let manifest = made.manifest(&run_id, &summary, &chain, &blocked);
+    let manifest = made.manifest(&run_id, &summary, &blocked);
     // What is written no longer needs what it was made of, and writing needs memory as well.
     drop(reconciled);
     drop(compared);
@@ -569,322 +554,4 @@ fn exit_code(plan: &Plan, summary: &Summary, blocked: &[String]) -> u8 {
     let worst = summary.worst.as_deref().and_then(Severity::from_word);
     let alarming = worst.zip(plan.alert_tier).is_some_and(|(worst, tier)| worst <= tier);
     if alarming { 10 } else { 0 }
-}
-
-/// Everything that outputs are made of.
-struct Made<'m, 'r> {
-    plan: &'m Plan,
-    intake: &'m Intake,
-    night: &'m Night<'m>,
-    scan: &'m Scan,
-    agreed: &'m Agreed,
-    residue: &'m Residue,
-    reconciled: &'m Reconciled<'r>,
-    /// The id of each difference and its outcome's position, in order of the ids.
-    ids: &'m [(String, usize)],
-    first_seen: &'m BTreeMap<String, Day>,
-    history_since: Option<Day>,
-    day: Day,
-    date: civil::Date,
-}
-
-/// Files to be made, each by itself.
-enum Task<'t> {
-    /// A table for programs.
-    Csv(&'t Table),
-    /// The same, typed.
-    Parquet(&'t Table),
-    /// Some columns of a table for people.
-    ForPeople(&'t Table, &'t [&'t str]),
-    /// The table of differences.
-    Differences(&'t Tables<'t, 't>, &'t [Numbered<'t>]),
-    /// The pool.
-    OpenItems,
-    /// The journal.
-    Settlements(&'t Tables<'t, 't>, &'t Booked),
-    /// The evidence of what matched.
-    Matches(&'t Tables<'t, 't>, &'t Lines),
-    /// The same where none is wanted.
-    NoMatches,
-    /// The history.
-    History(&'t Lines),
-}
-
-impl Made<'_, '_> {
-    fn tables(&self) -> Tables<'_, '_> {
-        Tables {
-            night: self.night,
-            scan: self.scan,
-            residue: self.residue,
-            reconciled: self.reconciled,
-            day: Some(self.day),
-            severity: Some(&self.plan.severity),
-            first_seen: self.first_seen,
-            history_since: self.history_since,
-        }
-    }
-
-    /// Evidence and history.
-    fn of_matches(&self) -> Result<Vec<Output>, Error> {
-        let remembers = self.plan.carry.history_days > 0;
-        let evidence = self.plan.evidence == Evidence::References;
-        let lines =
-            if remembers || evidence { Lines::of(self.night, self.scan, self.agreed)? } else { Lines::default() };
-        let tables = self.tables();
-        let mut tasks = vec![if evidence { Task::Matches(&tables, &lines) } else { Task::NoMatches }];
-        tasks.extend(remembers.then_some(Task::History(&lines)));
-        self.all_done(&tasks)
-    }
-
-    /// Everything else.
-    fn of_the_rest(
-        &self,
-        summary: &Summary,
-        findings: &[Finding],
-        worklist: Worklist,
-        booked: &Booked,
-    ) -> Result<Vec<Output>, Error> {
-        let tables = self.tables();
-        let numbered = tables::numbered(self.ids, self.reconciled);
-        let summary_table = summary.table()?;
-        let (rejects, findings, inputs) = (
-            tables::rejects(self.night, self.scan)?,
-            tables::findings(findings, &self.plan.job, self.date)?,
-            self.inputs()?,
-        );
-        // The longest tasks first.
-        let mut tasks =
-            vec![Task::Differences(&tables, &numbered), Task::OpenItems, Task::Settlements(&tables, booked)];
-        tasks.push(Task::ForPeople(&summary_table, &SUMMARY_FOR_PEOPLE));
-        for table in [&rejects, &findings, &inputs, &summary_table] {
-            tasks.extend([Task::Csv(table), Task::Parquet(table)]);
-        }
-        let mut outputs = files_of(worklist.table);
-        let lines = worklist.lines.into_iter();
-        outputs.extend(lines.map(|(name, body, rows)| Output { name, body, rows: Some(rows), for_people: false }));
-        outputs.extend(self.all_done(&tasks)?);
-        let mut text = serde_json::to_vec_pretty(summary).expect("a summary is plain values");
-        text.push(b'\n');
-        outputs.push(Output { name: Summary::FILE.to_owned(), body: text.into(), rows: None, for_people: true });
-        Ok(outputs)
-    }
-
-    /// Makes the files of some tasks, each by itself.
-    fn all_done(&self, tasks: &[Task<'_>]) -> Result<Vec<Output>, Error> {
-        let done = tasks.par_iter().with_max_len(1).map(|task| self.done(task));
-        let done: Vec<Vec<Output>> = done.collect::<Result<_, Error>>()?;
-        Ok(done.into_iter().flatten().collect())
-    }
-
-    fn leaving(&self) -> Leaving<'_, '_> {
-        Leaving {
-            night: self.night,
-            residue: self.residue,
-            reconciled: self.reconciled,
-            ids: self.ids,
-            first_seen: self.first_seen,
-            day: self.day,
-        }
-    }
-
-    /// Some columns of a table for people.
-    fn for_people<'c>(&self, columns: &'c [&'c str]) -> ForPeople<'c> {
-        ForPeople { columns, chinese: self.plan.language == Language::Chinese }
-    }
-
-    /// Makes the files of a task.
-    fn done(&self, task: &Task<'_>) -> Result<Vec<Output>, Error> {
-        let form = |table: &Table, form: &str, bytes: Bytes| output(table.spec.name, form, bytes.into(), table.rows);
-        Ok(match task {
-            Task::Csv(table) => vec![form(table, "csv", table.csv())],
-            Task::Parquet(table) => vec![form(table, "parquet", table.parquet())],
-            Task::ForPeople(table, columns) => {
-                let bytes = table.csv_for_people(self.for_people(columns));
-                vec![Output { for_people: true, ..form(table, "people.csv", bytes) }]
-            }
-            Task::Differences(tables, numbered) => {
-                files_of(tables.differences(numbered, Some(self.for_people(&DIFFERENCES_FOR_PEOPLE)))?)
-            }
-            Task::OpenItems => files_of(self.leaving().written(self.for_people(&OPEN_ITEMS_FOR_PEOPLE))?),
-            Task::Settlements(tables, booked) => {
-                let people = self.for_people(&SETTLEMENTS_FOR_PEOPLE);
-                files_of(settle::written(self.plan, tables, self.ids, booked, people)?)
-            }
-            Task::Matches(tables, lines) => files_of(tables.matches(self.agreed, lines)?),
-            Task::NoMatches => {
-                let none = Sheet::new(MATCHES).finish()?;
-                vec![form(&none, "csv", none.csv()), form(&none, "parquet", none.parquet())]
-            }
-            Task::History(lines) => {
-                let ended = history::Ended {
-                    night: self.night,
-                    scan: self.scan,
-                    agreed: self.agreed,
-                    residue: self.residue,
-                    reconciled: self.reconciled,
-                    lines,
-                };
-                let body = ended.written(&self.night.memory)?;
-                vec![Output { name: history::FILE.to_owned(), body, rows: None, for_people: false }]
-            }
-        })
-    }
-
-    /// Every input with what it holds.
-    fn inputs(&self) -> Result<Table, Error> {
-        let mut sheet = Sheet::new(INPUTS);
-        for (number, input) in self.intake.inputs.iter().enumerate() {
-            let source = &self.plan.sources[usize::from(input.source)];
-            let members: Vec<usize> =
-                (0..self.intake.files.len()).filter(|&at| self.intake.files[at].input == number).collect();
-            let found = &input.pinned.found;
-            let begin = |sheet: &mut Sheet, file: &str| {
-                sheet
-                    .text(Some(&source.name))
-                    .text(Some(source.book.word()))
-                    .text(Some(&source.place.written_on(self.date)))
-                    .text(Some(file))
-                    .count(found.size)
-                    .text(Some(&input.pinned.sha256))
-                    .text(version(found));
-            };
-            if members.is_empty() {
-                begin(&mut sheet, &found.place.name());
-                sheet
-                    .text(None)
-                    .text(None)
-                    .integer(None)
-                    .integer(None)
-                    .integer(None)
-                    .integer(None)
-                    .date(None)
-                    .date(None);
-                sheet.text(None).truth(None).truth(Some(input.repeated)).end_row();
-            }
-            for at in members {
-                let (file, scanned) = (&self.night.files[at], &self.scan.files[at]);
-                begin(&mut sheet, &file.open.name);
-                let aside: u64 = scanned.aside.values().map(agree::Totals::rows).sum();
-                let records = scanned.totals.rows();
-                let controls = scanned.controls(&file.open.controls);
-                let ties = (!controls.is_empty()).then(|| controls.iter().all(|(_, _, _, ties)| *ties));
-                let listed: Vec<serde_json::Value> = controls
-                    .iter()
-                    .map(|(name, declared, computed, ties)| {
-                        serde_json::json!({"name": name, "declared": declared.to_string(), "computed": computed.to_string(), "ties": ties})
-                    })
-                    .collect();
-                let json = serde_json::Value::from(listed).to_string();
-                sheet
-                    .text(Some(file.open.format.word()))
-                    .text(Some(file.open.encoding))
-                    .count(records + aside + scanned.rejected)
-                    .count(records)
-                    .count(scanned.rejected)
-                    .count(aside)
-                    .date(scanned.days.map(|(first, _)| first))
-                    .date(scanned.days.map(|(_, last)| last))
-                    .text(Some(&json))
-                    .truth(ties)
-                    .truth(Some(input.repeated))
-                    .end_row();
-            }
-        }
-        sheet.finish()
-    }
-
-    /// Statement sources without a file for which records of tonight's ledger wait, expected or not.
-    fn awaited(&self) -> BTreeSet<String> {
-        let held = self.reconciled.outcomes.iter().filter_map(|outcome| match outcome {
-            Outcome::Rest { record, state: State::Held, .. } => Some(&self.reconciled.records[*record as usize]),
-            Outcome::Rest { .. } | Outcome::Match { .. } | Outcome::Difference(_) => None,
-        });
-        let of_tonight = held.filter(|record| record.origin == Origin::Tonight && record.book == Book::Ledger);
-        let sources = of_tonight.filter_map(|record| self.night.policy.accounts.get(record.account));
-        sources.map(|&source| self.plan.sources[usize::from(source)].name.clone()).collect()
-    }
-
-    fn manifest(
-        &self,
-        run_id: &str,
-        summary: &Summary,
-        chain: &Chain,
-        blocked: &[String],
-    ) -> serde_json::Map<String, serde_json::Value> {
-        let mut incomplete = chain.incomplete.clone();
-        let lacks = self.intake.findings.iter().filter(|finding| finding.code == Code::StatementMissing);
-        let mut sources: Vec<String> =
-            blocked.iter().cloned().chain(lacks.map(|finding| finding.source.clone())).collect();
-        sources.extend(self.awaited());
-        sources.sort();
-        sources.dedup();
-        if !sources.is_empty() {
-            incomplete.push(Incomplete { date: self.date, sources });
-        }
-        let mut withheld = chain.withheld.clone();
-        let failed = summary.findings.iter().filter(|finding| finding.withholds());
-        let failed: BTreeSet<&str> = failed.map(|finding| finding.source.as_str()).collect();
-        let named = if failed.contains("") { BTreeSet::new() } else { failed };
-        let of_sources: Vec<String> = named.into_iter().map(str::to_owned).collect();
-        withheld.extend(summary.withheld.clone().map(|why| Withheld { date: self.date, why, sources: of_sources }));
-        let inputs: Vec<serde_json::Value> = self
-            .intake
-            .inputs
-            .iter()
-            .map(|input| {
-                let found = &input.pinned.found;
-                serde_json::json!({
-                    "source": self.plan.sources[usize::from(input.source)].name,
-                    "place": self.plan.sources[usize::from(input.source)].place.written_on(self.date),
-                    "file": found.place.name(),
-                    "size": found.size,
-                    "version": version(found),
-                    "sha256": input.pinned.sha256,
-                })
-            })
-            .collect();
-        let ends: Vec<serde_json::Value> = summary
-            .states
-            .iter()
-            .map(|line| serde_json::json!({"book": line.book, "state": line.state, "records": line.records}))
-            .collect();
-        let value = serde_json::json!({
-            "schema": "tieout.manifest/1",
-            "job": self.plan.job,
-            "date": self.date.to_string(),
-            "run_id": run_id,
-            "program": format!("tieout {}", env!("CARGO_PKG_VERSION")),
-            "policy_sha256": self.plan.policy_hash,
-            "standing": summary.standing.word(),
-            "chain": chain.links,
-            "incomplete": incomplete,
-            "withheld": withheld,
-            "inputs": inputs,
-            "matched": summary.matched,
-            "differences": summary.differences,
-            "records": ends,
-            "tie_outs": summary.tie_outs,
-        });
-        match value {
-            serde_json::Value::Object(map) => map,
-            _ => serde_json::Map::new(),
-        }
-    }
-}
-
-/// The version of a remote file; the time of a local one says nothing about its content.
-fn version(found: &store::Found) -> Option<&str> {
-    found.place.path().is_none().then_some(found.tag.as_str())
-}
-
-fn output(table: &str, form: &str, body: Body, rows: u64) -> Output {
-    Output { name: format!("{table}.{form}"), body, rows: Some(rows), for_people: false }
-}
-
-/// The files of a table.
-fn files_of(made: Written) -> Vec<Output> {
-    let Written { spec, csv, parquet, for_people, rows } = made;
-    let mut all = vec![output(spec.name, "csv", csv, rows), output(spec.name, "parquet", parquet, rows)];
-    all.extend(for_people.map(|body| Output { for_people: true, ..output(spec.name, "people.csv", body, rows) }));
-    all
 }

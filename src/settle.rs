@@ -8,7 +8,7 @@ use tieout_kernel::currency::Currency;
 use tieout_kernel::money::{Minor, Total};
 use tieout_kernel::outcome::{Difference, Outcome, State};
 use tieout_kernel::proof::Broken;
-use tieout_kernel::record::{Book, Origin, Record, Status};
+use tieout_kernel::record::{Book, Origin, Status};
 use tieout_kernel::settle::{Ballot, Class, Decision, Drift, Line, Settlement, Verdict, journal};
 
 use crate::agree::{Night, Residue, Scan};
@@ -103,17 +103,17 @@ impl Volume {
 
     /// Takes off what the full rules looked at and did not match.
     pub fn count(&mut self, reconciled: &Reconciled<'_>) {
-        // What earlier nights left is in no file of tonight, so it is not taken off either.
-        let looked_at = |one: &&Record<'_>| {
-            one.book != Book::Ledger && one.status == Status::Success && one.origin == Origin::Tonight
-        };
-        for record in reconciled.records.iter().filter(looked_at) {
-            self.take(record.source, record.currency, -Total::from(record.principal));
-        }
         for outcome in &reconciled.outcomes {
-            if let Outcome::Match { statement, state, .. } = outcome {
-                let record = &reconciled.records[*statement as usize];
-                if record.status == Status::Success && *state != State::MatchedBefore {
+            for (at, state) in outcome.records() {
+                let record = &reconciled.records[at as usize];
+                if record.book == Book::Ledger || record.status != Status::Success {
+                    continue;
+                }
+                // What earlier nights left is in no file of tonight, so it is not taken off either.
+                if record.origin == Origin::Tonight {
+                    self.take(record.source, record.currency, -Total::from(record.principal));
+                }
+                if matches!(state, State::Matched | State::LateMatched) {
                     self.take(record.source, record.currency, record.principal.into());
                 }
             }
@@ -316,15 +316,20 @@ fn opened_again<'r>(residue: &'r Residue, reconciled: &Reconciled<'_>) -> Vec<(D
 }
 
 /// The journal: what is settled tonight, and what takes back entries of earlier commits. Proven to balance
-/// and to come to what was settled.
+/// and to come to what was settled. `more` are the entries of what was decided apart.
 pub fn written(
     plan: &Plan,
     tables: &Tables<'_, '_>,
     ids: &[(String, usize)],
     booked: &Booked,
+    more: &[Entry],
     people: ForPeople<'_>,
 ) -> Result<Written, Error> {
     let mut entries = settled(plan, tables, ids)?;
+    if !more.is_empty() {
+        entries.extend_from_slice(more);
+        entries.sort_by(|a, b| a.difference_id.cmp(&b.difference_id));
+    }
     let mut reversals: Vec<Entry> = booked.undone.iter().map(|entry| entry.reversal(plan)).collect();
     reversals.extend(booked.replaced.iter().filter(|entry| entry.reverses.is_some()).cloned());
     let taken_back: BTreeSet<String> = reversals.iter().filter_map(|entry| entry.reverses.clone()).collect();
@@ -358,8 +363,8 @@ fn by_difference<'e>(entries: impl Iterator<Item = &'e Entry>) -> BTreeMap<&'e s
     all
 }
 
-/// The entries of what is settled tonight, in the order of the differences.
-fn settled(plan: &Plan, tables: &Tables<'_, '_>, ids: &[(String, usize)]) -> Result<Vec<Entry>, Error> {
+/// The entries of what is settled tonight among some outcomes, in the order of the differences.
+pub fn settled(plan: &Plan, tables: &Tables<'_, '_>, ids: &[(String, usize)]) -> Result<Vec<Entry>, Error> {
     let Some(settlement) = &plan.settlement else { return Ok(Vec::new()) };
     let reconciled = tables.reconciled;
     let order: Vec<usize> = ids.iter().map(|(_, at)| *at).collect();

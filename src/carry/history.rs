@@ -36,7 +36,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::Carried;
 use super::days::{Chain, days_between};
-use crate::agree::{Agreed, Night, Residue, Scan, split_of};
+use crate::agree::{Agreed, Night, Residue, Scan, Stored, split_of};
 use crate::error::Error;
 use crate::job::{Plan, day_of};
 use crate::memory::Memory;
@@ -136,6 +136,46 @@ enum Part<'p> {
     Rest(&'p [Line]),
 }
 
+/// What the full rules ended, as the history has it.
+#[derive(Default)]
+pub struct Rest {
+    tags: Tags,
+    lines: Vec<Line>,
+}
+
+impl Rest {
+    /// Takes what ended among some outcomes.
+    pub fn gather(&mut self, night: &Night<'_>, residue: &Residue, reconciled: &Reconciled<'_>) {
+        for outcome in &reconciled.outcomes {
+            let ended = match outcome {
+                Outcome::Difference(_)
+                | Outcome::Match { state: State::MatchedBefore, .. }
+                | Outcome::Rest { state: State::TimingPending | State::Held | State::Replica, .. } => continue,
+                Outcome::Match { .. } | Outcome::Rest { .. } => outcome.records(),
+            };
+            for (at, state) in ended {
+                let record = &reconciled.records[at as usize];
+                if record.origin != Origin::History {
+                    let stored = residue.stored(night, at as usize);
+                    self.lines.extend(of_record(night, record, &stored, state, &mut self.tags));
+                }
+            }
+        }
+    }
+
+    /// Takes what another one took.
+    pub fn add(&mut self, more: &Self) {
+        let numbers: Vec<u32> = more.tags.list.iter().map(|tag| self.tags.number(tag.clone())).collect();
+        self.lines.extend(more.lines.iter().map(|line| Line { tag: numbers[line.tag as usize], ..*line }));
+    }
+
+    /// Bytes that it takes.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        self.lines.capacity() * size_of::<Line>()
+    }
+}
+
 /// What a run leaves to the history.
 pub struct Ended<'h, 'r> {
     /// The files.
@@ -148,6 +188,8 @@ pub struct Ended<'h, 'r> {
     pub residue: &'h Residue,
     /// What became of that.
     pub reconciled: &'h Reconciled<'r>,
+    /// What ended of that which was decided apart.
+    pub apart: &'h Rest,
     /// The lines of what agreed.
     pub lines: &'h Lines,
 }
@@ -155,21 +197,10 @@ pub struct Ended<'h, 'r> {
 impl Ended<'_, '_> {
     /// The file of the history.
     pub fn written(&self, memory: &Memory) -> Result<Body, Error> {
-        let mut tags = Tags::default();
-        let mut lines = Vec::new();
-        for outcome in &self.reconciled.outcomes {
-            let ended = match outcome {
-                Outcome::Difference(_)
-                | Outcome::Match { state: State::MatchedBefore, .. }
-                | Outcome::Rest { state: State::TimingPending | State::Held | State::Replica, .. } => continue,
-                Outcome::Match { .. } | Outcome::Rest { .. } => outcome.records(),
-            };
-            for (at, state) in ended {
-                if self.reconciled.records[at as usize].origin != Origin::History {
-                    lines.extend(self.of_record(at, state, &mut tags));
-                }
-            }
-        }
+        let mut rest = Rest::default();
+        rest.gather(self.night, self.residue, self.reconciled);
+        rest.add(self.apart);
+        let Rest { mut tags, mut lines } = rest;
         let numbers = self.tag_numbers(&mut tags)?;
         // Tags are numbered in the order of their texts, so that no order of input shows.
         let mut order: Vec<u32> = (0_u32..).take(tags.list.len()).collect();
@@ -281,44 +312,49 @@ impl Ended<'_, '_> {
         }
         Ok(lines)
     }
+}
 
-    fn of_record(&self, at: u32, state: State, tags: &mut Tags) -> Option<Line> {
-        let record = &self.reconciled.records[at as usize];
-        let stored = self.residue.stored(self.night, at as usize);
-        let hasher = KeyHasher::new(self.night.seed, record.account);
-        let key = hasher.hash(record.kind.class(), event_key(record)?);
-        let origins = Some(Origins {
-            source: self.night.policy.source(record.source).name.clone(),
-            file: stored.file.to_owned(),
-            night: stored.night.map(|night| night.0),
-        });
-        let of_ledger = record.book == Book::Ledger;
-        let tag = tags.number(Tag {
-            account: record.account.to_owned(),
-            ledger: origins.clone().filter(|_| of_ledger),
-            statement: origins.filter(|_| !of_ledger),
-            kind: record.kind.word().to_owned(),
-            status: record.status.word().to_owned(),
-            direction: record.direction.word().to_owned(),
-            currency: record.currency.code().to_owned(),
-            exponent: record.currency.exponent(),
-            state: state.word().to_owned(),
-        });
-        let line = narrow(stored.line);
-        Some(Line {
-            key,
-            txn: record.provider_txn_id.map_or(0, |number| txn_hash(self.night.seed, number)),
-            order: record
-                .order_no
-                .filter(|_| goes_back(record.kind))
-                .map_or(NO_ORDER, |order| hasher.hash(KindClass::Payment, order)),
-            amount: record.principal.get(),
-            day: record.business_date.map_or(NO_DAY, |day| day.0),
-            closed_at: record.closed_at.map_or(NEVER, |instant| instant.0),
-            lines: if of_ledger { [line, 0] } else { [0, line] },
-            tag,
-        })
-    }
+/// A record that ended, as a line.
+fn of_record(
+    night: &Night<'_>,
+    record: &Record<'_>,
+    stored: &Stored<'_>,
+    state: State,
+    tags: &mut Tags,
+) -> Option<Line> {
+    let hasher = KeyHasher::new(night.seed, record.account);
+    let key = hasher.hash(record.kind.class(), event_key(record)?);
+    let origins = Some(Origins {
+        source: night.policy.source(record.source).name.clone(),
+        file: stored.file.to_owned(),
+        night: stored.night.map(|night| night.0),
+    });
+    let of_ledger = record.book == Book::Ledger;
+    let tag = tags.number(Tag {
+        account: record.account.to_owned(),
+        ledger: origins.clone().filter(|_| of_ledger),
+        statement: origins.filter(|_| !of_ledger),
+        kind: record.kind.word().to_owned(),
+        status: record.status.word().to_owned(),
+        direction: record.direction.word().to_owned(),
+        currency: record.currency.code().to_owned(),
+        exponent: record.currency.exponent(),
+        state: state.word().to_owned(),
+    });
+    let line = narrow(stored.line);
+    Some(Line {
+        key,
+        txn: record.provider_txn_id.map_or(0, |number| txn_hash(night.seed, number)),
+        order: record
+            .order_no
+            .filter(|_| goes_back(record.kind))
+            .map_or(NO_ORDER, |order| hasher.hash(KindClass::Payment, order)),
+        amount: record.principal.get(),
+        day: record.business_date.map_or(NO_DAY, |day| day.0),
+        closed_at: record.closed_at.map_or(NEVER, |instant| instant.0),
+        lines: if of_ledger { [line, 0] } else { [0, line] },
+        tag,
+    })
 }
 
 /// Numbers of tags by what a row of the statement is, for each file of the ledger and split of the statement.

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use arrow_array::RecordBatch;
 use jiff::civil;
 use rayon::prelude::*;
 use tieout_kernel::calendar::Day;
 use tieout_kernel::code::{Code, Codes};
 use tieout_kernel::currency::Currency;
-use tieout_kernel::key::event_key;
+use tieout_kernel::key::{event_key, event_number};
 use tieout_kernel::money::{Minor, Total};
 use tieout_kernel::outcome::{Difference, Outcome, State};
 use tieout_kernel::record::{Book, Direction, Kind, Note, Notes, Origin, Record, Status};
@@ -19,7 +20,7 @@ use crate::error::Error;
 use crate::job::{Plan, day_of};
 use crate::reconcile::Reconciled;
 use crate::report::schema::OPEN_ITEMS;
-use crate::report::{Cells, ForPeople, PART, Sheet, Written, in_rows};
+use crate::report::{Cells, ForPeople, PART, Sheet, Table, Written, in_rows};
 use crate::store::Store;
 
 /// What the day before left.
@@ -128,6 +129,45 @@ struct Kept<'k> {
     difference: Option<(&'k str, &'k Difference)>,
 }
 
+/// What differs comes before what waits, and that before what only explains.
+const fn how_open(state: State) -> u8 {
+    match state {
+        State::InDifference => 0,
+        State::TimingPending | State::Held => 1,
+        _ => 2,
+    }
+}
+
+/// Where a record belongs in the table.
+type Rank = (u8, Option<Book>, usize, String, Option<String>, Option<Day>, String, Option<i64>);
+
+/// The order of the table: by state, book, source, account, event number, night and row.
+pub fn order(plan: &Plan) -> impl Fn(&Table) -> Vec<Rank> {
+    let [state, book, source, account, kind, event_no, order_no, night, file, line] =
+        ["state", "book", "source", "account", "kind", "event_no", "order_no", "night", "file", "line"]
+            .map(|name| OPEN_ITEMS.place(name));
+    move |table| {
+        let rows = table.batches.first().map_or(0, RecordBatch::num_rows);
+        let rank = |row: usize| {
+            let text = |column: usize| table.text(column, row);
+            let owned = |column: usize| text(column).unwrap_or_default().to_owned();
+            let kind = text(kind).and_then(Kind::from_word);
+            let number = kind.and_then(|kind| event_number(kind, text(event_no), text(order_no)));
+            (
+                text(state).and_then(State::from_word).map_or(u8::MAX, how_open),
+                text(book).and_then(Book::from_word),
+                plan.sources.iter().position(|known| Some(known.name.as_str()) == text(source)).unwrap_or(usize::MAX),
+                owned(account),
+                number.map(str::to_owned),
+                table.date(night, row),
+                owned(file),
+                table.integer(line, row),
+            )
+        };
+        (0..rows).map(rank).collect()
+    }
+}
+
 /// What the next run needs: open records, what explains open differences, and what was settled.
 pub struct Leaving<'l, 'r> {
     /// The files.
@@ -193,22 +233,33 @@ impl Leaving<'_, '_> {
         carried.difference.as_deref().filter(|_| carried.origin == Origin::Settled)
     }
 
-    /// The table `open_items`.
-    pub fn written(&self, people: ForPeople<'_>) -> Result<Written, Error> {
+    /// What goes on, in the order of the table.
+    fn in_order(&self) -> Vec<Kept<'_>> {
         let mut kept = self.kept();
         let rank = |one: &Kept<'_>| {
             let record = self.record(one.at);
-            let open = match one.state {
-                State::InDifference => 0,
-                State::TimingPending | State::Held => 1,
-                _ => 2,
-            };
             let night = self.residue.carried(one.at as usize).map_or(self.day, |carried| carried.night);
             let (file, line) = self.residue.file_and_line(self.night, one.at as usize);
-            (open, record.book, record.source, record.account, event_key(record), night, file, line)
+            (how_open(one.state), record.book, record.source, record.account, event_key(record), night, file, line)
         };
         kept.par_sort_by(|a, b| rank(a).cmp(&rank(b)));
+        kept
+    }
+
+    /// The table `open_items`.
+    pub fn written(&self, people: ForPeople<'_>) -> Result<Written, Error> {
+        let kept = self.in_order();
         in_rows(OPEN_ITEMS, Some(people), (&kept, PART), &self.night.memory, |sheet, one| self.put(sheet, one))
+    }
+
+    /// The same in parts.
+    pub fn parts(&self) -> Result<Vec<Table>, Error> {
+        let part = |some: &[Kept<'_>]| {
+            let mut sheet = Sheet::new(OPEN_ITEMS);
+            some.iter().for_each(|one| self.put(&mut sheet, one));
+            sheet.finish()
+        };
+        self.in_order().chunks(PART).map(part).collect()
     }
 
     fn put(&self, sheet: &mut Sheet, one: &Kept<'_>) {

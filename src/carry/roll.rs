@@ -77,6 +77,11 @@ impl Sum {
         self.effect += effect;
     }
 
+    fn merge(&mut self, more: Self) {
+        self.records += more.records;
+        self.effect += more.effect;
+    }
+
     fn count(self) -> Result<Count, Error> {
         Ok(Count { records: self.records, effect_minor: narrow(self.effect.get())? })
     }
@@ -108,54 +113,78 @@ fn section_after(state: State) -> Option<Section> {
     }
 }
 
-/// Computes and proves the roll-forward.
-///
-/// # Errors
-/// A failed proof, or a sum too large to be written.
-pub fn forward(
-    plan: &Plan,
-    carried: &[Carried],
-    lapsed: &[Carried],
-    reconciled: &Reconciled<'_>,
-) -> Result<Vec<RollForward>, Error> {
-    let mut sums: BTreeMap<Key, Sums> = BTreeMap::new();
-    let name = |source: u16| plan.sources[usize::from(source)].name.clone();
-    let sides = [(carried, false), (lapsed, true)];
-    for (one, is_lapsed) in sides.into_iter().flat_map(|(side, lapsed)| side.iter().map(move |one| (one, lapsed))) {
-        let Some(section) = section_of(one.origin) else { continue };
-        let key = (section, one.book, name(one.source), one.account.clone(), one.currency);
-        let sums = sums.entry(key).or_default();
-        sums.opening.add(one.effect());
-        if is_lapsed {
-            sums.lapsed.add(one.effect());
+/// What was open, came and went, by where it is.
+#[derive(Default)]
+pub struct Roll(BTreeMap<Key, Sums>);
+
+impl Roll {
+    /// What earlier nights left open, of which some lapsed.
+    #[must_use]
+    pub fn opening(plan: &Plan, carried: &[Carried], lapsed: &[Carried]) -> Self {
+        let mut roll = Self::default();
+        let sides = [(carried, false), (lapsed, true)];
+        for (one, is_lapsed) in sides.into_iter().flat_map(|(side, lapsed)| side.iter().map(move |one| (one, lapsed))) {
+            let Some(section) = section_of(one.origin) else { continue };
+            let name = plan.sources[usize::from(one.source)].name.clone();
+            let sums = roll.0.entry((section, one.book, name, one.account.clone(), one.currency)).or_default();
+            sums.opening.add(one.effect());
+            if is_lapsed {
+                sums.lapsed.add(one.effect());
+            }
         }
+        roll
     }
-    for outcome in &reconciled.outcomes {
-        for (at, state) in outcome.records() {
-            let record: &Record<'_> = &reconciled.records[at as usize];
-            let mut at_key = |section: Section, of: fn(&mut Sums) -> &mut Sum| {
-                let key = (section, record.book, name(record.source), record.account.to_owned(), record.currency);
-                of(sums.entry(key).or_default()).add(record.effect());
-            };
-            match (section_of(record.origin), section_after(state)) {
-                (None, Some(now)) => at_key(now, |sums| &mut sums.added),
-                (Some(before), None) => at_key(before, |sums| &mut sums.cleared),
-                (Some(before), Some(now)) if before != now => {
-                    // What leaves transit expires; what a difference gives back to transit is cleared from it.
-                    match before {
-                        Section::InTransit => at_key(before, |sums| &mut sums.expired),
-                        Section::InDifferences => at_key(before, |sums| &mut sums.cleared),
+
+    /// Counts what became of some records.
+    pub fn count(&mut self, plan: &Plan, reconciled: &Reconciled<'_>) {
+        for outcome in &reconciled.outcomes {
+            for (at, state) in outcome.records() {
+                let record: &Record<'_> = &reconciled.records[at as usize];
+                let mut at_key = |section: Section, of: fn(&mut Sums) -> &mut Sum| {
+                    let name = plan.sources[usize::from(record.source)].name.clone();
+                    let key = (section, record.book, name, record.account.to_owned(), record.currency);
+                    of(self.0.entry(key).or_default()).add(record.effect());
+                };
+                match (section_of(record.origin), section_after(state)) {
+                    (None, Some(now)) => at_key(now, |sums| &mut sums.added),
+                    (Some(before), None) => at_key(before, |sums| &mut sums.cleared),
+                    (Some(before), Some(now)) if before != now => {
+                        // What leaves transit expires; what a difference gives back to transit is cleared from it.
+                        match before {
+                            Section::InTransit => at_key(before, |sums| &mut sums.expired),
+                            Section::InDifferences => at_key(before, |sums| &mut sums.cleared),
+                        }
+                        at_key(now, |sums| &mut sums.added);
                     }
-                    at_key(now, |sums| &mut sums.added);
+                    (None, None) | (Some(_), Some(_)) => {}
                 }
-                (None, None) | (Some(_), Some(_)) => {}
-            }
-            if let Some(now) = section_after(state) {
-                at_key(now, |sums| &mut sums.closing);
+                if let Some(now) = section_after(state) {
+                    at_key(now, |sums| &mut sums.closing);
+                }
             }
         }
     }
-    sums.into_iter().map(|(key, sums)| line(key, sums)).collect()
+
+    /// Adds what became of other records.
+    pub fn add(&mut self, more: Self) {
+        for (key, more) in more.0 {
+            let own = self.0.entry(key).or_default();
+            own.opening.merge(more.opening);
+            own.added.merge(more.added);
+            own.cleared.merge(more.cleared);
+            own.expired.merge(more.expired);
+            own.lapsed.merge(more.lapsed);
+            own.closing.merge(more.closing);
+        }
+    }
+
+    /// The roll-forward, proven.
+    ///
+    /// # Errors
+    /// A failed proof, or a sum too large to be written.
+    pub fn lines(self) -> Result<Vec<RollForward>, Error> {
+        self.0.into_iter().map(|(key, sums)| line(key, sums)).collect()
+    }
 }
 
 fn line(key: Key, sums: Sums) -> Result<RollForward, Error> {

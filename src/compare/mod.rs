@@ -5,7 +5,7 @@
 //! A name that ends in `_minor` is in minor units, others are in major units. There is no calendar
 //! and no horizon: a single record is a difference at once.
 
-mod turns;
+mod judge;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -159,7 +159,7 @@ pub fn compare(store: &Store, question: &Question, memory: Memory, progress: &Pr
     let mut scan = agree::scan(&night, progress)?;
     progress.stage("agree", None);
     let mut agreed = agree::settle_agreement(&night, &mut scan, Earlier::NOTHING)?;
-    let mut judged = turns::judge(&night, &scan, &mut agreed, question.tables, progress)?;
+    let mut judged = judge::judge(&night, &scan, &mut agreed, question.tables, progress)?;
     prove(&night, &scan, &mut judged.ends, &judged.fetched, &Default::default())?;
     let records_of = |side: usize| scan.files[side].totals.rows();
     Ok(Answer {

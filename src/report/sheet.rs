@@ -459,6 +459,12 @@ impl Table {
         array.is_valid(row).then(|| array.as_string::<i32>().value(row))
     }
 
+    /// The cell of a column of days in the first batch.
+    pub(crate) fn date(&self, column: usize, row: usize) -> Option<Day> {
+        let array = self.batches.first()?.column(column);
+        array.is_valid(row).then(|| Day(array.as_primitive::<Date32Type>().value(row)))
+    }
+
     /// A cell as text; `None` for nothing.
     #[must_use]
     pub fn cell(&self, batch: &RecordBatch, column: usize, row: usize) -> Option<String> {

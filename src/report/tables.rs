@@ -3,16 +3,18 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use arrow_array::RecordBatch;
 use jiff::civil;
 use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
 use tieout_kernel::calendar::Day;
-use tieout_kernel::code::{CashEffect, Code};
+use tieout_kernel::code::{CashEffect, Code, Severity};
 use tieout_kernel::key::{Pass, event_key};
 use tieout_kernel::money::Total;
 use tieout_kernel::outcome::{Difference, Outcome};
 use tieout_kernel::record::{Note, Record};
 
+use super::runs::id_in_order;
 use super::schema::{DIFFERENCES, FINDINGS, REJECTS};
 use super::sheet::{ForPeople, PART, Sheet, Table};
 use super::words::{explain, masked};
@@ -137,6 +139,27 @@ pub fn numbered<'o>(ids: &'o [(String, usize)], reconciled: &'o Reconciled<'_>) 
     // They are in the order of their ids.
     all.par_sort_by_key(|one| (one.difference.severity, one.difference.code));
     all
+}
+
+/// Where a difference belongs: by tier, code and id.
+type Rank = (Option<Severity>, Option<Code>, [u128; 2]);
+
+/// The order of the table of differences: the most urgent first, then by code and id.
+pub fn order() -> impl Fn(&Table) -> Vec<Rank> {
+    let [severity, code, id] = ["severity", "code", "difference_id"].map(|name| DIFFERENCES.place(name));
+    move |table| {
+        let rows = table.batches.first().map_or(0, RecordBatch::num_rows);
+        let text = |column: usize, row: usize| table.text(column, row).unwrap_or_default();
+        let mut last = ("", "", None, None);
+        let rank = |row: usize| {
+            let words = (text(severity, row), text(code, row));
+            if words != (last.0, last.1) {
+                last = (words.0, words.1, Severity::from_word(words.0), Code::from_word(words.1));
+            }
+            (last.2, last.3, id_in_order(text(id, row)))
+        };
+        (0..rows).map(rank).collect()
+    }
 }
 
 /// What the rows of a difference say, whatever their order.

@@ -18,7 +18,6 @@ mod target;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow_array::RecordBatch;
 use jiff::civil;
@@ -42,11 +41,12 @@ use crate::carry::history::is_unnamed;
 use crate::error::Error;
 use crate::finding::Finding;
 use crate::job::{Plan, day_of};
+use crate::memory::Memory;
 use crate::normalise::decimal_text;
 use crate::pipeline::{at_once, side_by_side};
 use crate::reconcile::Reconciled;
 use crate::report::schema::WORKLIST;
-use crate::report::tables::ROWS_NAMED;
+use crate::report::tables::{ROWS_NAMED, id_number};
 use crate::report::{ForPeople, Runs, Sheet, Table, Written, id_in_order};
 use crate::store::{Body, sha256};
 use crate::weigh::RateFile;
@@ -93,9 +93,12 @@ pub struct Worklist {
 const LOT: usize = 1 << 12;
 
 /// Items in the order of the worklist.
-struct Lot {
+#[derive(Debug)]
+pub struct Lot {
     rows: Table,
     counts: BTreeMap<(State, Verb), u64>,
+    /// Differences that have items tonight, as numbers; one may be there twice.
+    asking: Vec<u128>,
 }
 
 impl Lot {
@@ -109,12 +112,47 @@ impl Lot {
             item.put(&mut sheet);
             *counts.entry((item.state, item.verb)).or_default() += 1;
         }
-        Ok(Self { rows: sheet.finish()?, counts })
+        Ok(Self { rows: sheet.finish()?, counts, asking: Vec::new() })
+    }
+
+    /// The same of items that tonight's differences ask for.
+    fn of_tonight(items: Vec<Item>) -> Result<Self, Error> {
+        let mut asking: Vec<u128> = items.iter().filter_map(|item| item.about.difference().map(id_number)).collect();
+        asking.dedup();
+        Ok(Self { asking, ..Self::of(items)? })
+    }
+}
+
+/// The worklist in the making, from the items of some differences at a time.
+pub struct Making<'m, O> {
+    register: Register,
+    runs: Runs<'m, O>,
+    counts: BTreeMap<(State, Verb), u64>,
+    asking: Vec<u128>,
+}
+
+/// A worklist without items yet; `register` has what is out.
+#[must_use]
+pub fn making(register: Register, memory: &Memory) -> Making<'_, impl Fn(&Table) -> Vec<Rank> + Sync> {
+    Making { register, runs: Runs::new(WORKLIST, memory, order()), counts: BTreeMap::new(), asking: Vec::new() }
+}
+
+impl<O: Fn(&Table) -> Vec<Rank> + Sync> Making<'_, O> {
+    /// Takes items.
+    pub fn put(&mut self, lot: Lot) -> Result<(), Error> {
+        lot.counts.into_iter().for_each(|(what, count)| *self.counts.entry(what).or_default() += count);
+        self.asking.extend(lot.asking);
+        self.runs.put(vec![lot.rows])
+    }
+
+    /// What is out.
+    pub const fn register(&self) -> &Register {
+        &self.register
     }
 }
 
 /// Where an item belongs.
-type Rank = (Option<State>, Option<Severity>, (bool, [u128; 2]), Option<i64>, [u128; 2]);
+pub type Rank = (Option<State>, Option<Severity>, (bool, [u128; 2]), Option<i64>, [u128; 2]);
 
 /// The order of the table: by state and tier, then what items are about, their steps and their ids.
 fn order() -> impl Fn(&Table) -> Vec<Rank> {
@@ -154,56 +192,55 @@ struct Target {
 impl Wanted<'_, '_> {
     /// Tonight's items: what is wanted, against what was issued before. They are made some differences at a time, and
     /// sorted in memory as long as there is room, else on the local disk.
-    pub fn written(&self, mut register: Register, people: ForPeople<'_>) -> Result<Worklist, Error> {
-        let mut runs = Runs::new(WORKLIST, &self.night.memory, order());
-        let mut counts = BTreeMap::new();
-        let mut put = |lot: Lot| {
-            lot.counts.into_iter().for_each(|(what, count)| *counts.entry(what).or_default() += count);
-            runs.put(vec![lot.rows])
-        };
-        // Differences that have items tonight, by the order of the ids.
-        let asks: Vec<AtomicBool> = self.ids.iter().map(|_| AtomicBool::new(false)).collect();
+    pub fn written<O: Fn(&Table) -> Vec<Rank> + Sync + Send>(
+        &self,
+        mut making: Making<'_, O>,
+        people: ForPeople<'_>,
+    ) -> Result<Worklist, Error> {
+        let mut register = std::mem::take(&mut making.register);
         let is_large = |at: usize| self.records_of(self.ids[at].1) > LOT;
-        let lot_of = |some: Range<usize>| {
-            let mut items = Vec::new();
-            for at in some.filter(|&at| !is_large(at)) {
-                let before = items.len();
-                self.each_item(at, &mut |item| {
-                    items.push(self.against(item, &register));
-                    Ok(())
-                })?;
-                asks[at].store(items.len() > before, Ordering::Relaxed);
-            }
-            Lot::of(items)
-        };
         let lots = self.lots();
         let mut some = lots.chunks(at_once());
         let next = || -> Result<Option<Vec<Lot>>, Error> {
+            let lot_of = |some: Range<usize>| self.lot(some.filter(|&at| !is_large(at)), &register);
             some.next().map(|some| some.par_iter().cloned().map(lot_of).collect()).transpose()
         };
-        side_by_side(next, |lots| lots.into_iter().try_for_each(&mut put))?;
+        side_by_side(next, |lots| lots.into_iter().try_for_each(|lot| making.put(lot)))?;
         // A difference of very many records is not held as items either.
         for at in (0..self.ids.len()).filter(|&at| is_large(at)) {
             let mut items = Vec::new();
             self.each_item(at, &mut |item| {
-                asks[at].store(true, Ordering::Relaxed);
                 items.push(self.against(item, &register));
-                if items.len() < LOT { Ok(()) } else { put(Lot::of(std::mem::take(&mut items))?) }
+                if items.len() < LOT { Ok(()) } else { making.put(Lot::of_tonight(std::mem::take(&mut items))?) }
             })?;
-            put(Lot::of(items)?)?;
+            making.put(Lot::of_tonight(items)?)?;
         }
         let of_findings = once_each(self.of_findings());
-        put(Lot::of(of_findings.into_iter().map(|item| self.against(item, &register)).collect())?)?;
+        making.put(Lot::of(of_findings.into_iter().map(|item| self.against(item, &register)).collect())?)?;
+        let mut asking = std::mem::take(&mut making.asking);
+        asking.par_sort_unstable();
         register.each_rest(self.plan, |some| {
-            let gone = some.into_par_iter().map(|issued| self.gone(issued, &asks)).collect();
-            put(Lot::of(gone)?)
+            let gone = some.into_par_iter().map(|issued| self.gone(issued, &asking)).collect();
+            making.put(Lot::of(gone)?)
         })?;
         let of_earlier_dates = register.take_of_earlier_dates();
-        put(Lot::of(of_earlier_dates.map(|issued| self.still_open(issued)).collect())?)?;
+        making.put(Lot::of(of_earlier_dates.map(|issued| self.still_open(issued)).collect())?)?;
 
         let mut lines = Lines::new(&self.night.memory);
-        let table = runs.merged(Some(people), |lot| lines.add(lot))?;
-        Ok(Worklist { table, lines: lines.finish()?, counts })
+        let table = making.runs.merged(Some(people), |lot| lines.add(lot))?;
+        Ok(Worklist { table, lines: lines.finish()?, counts: making.counts })
+    }
+
+    /// The items of some differences, by the order of the ids.
+    pub fn lot(&self, some: impl IntoIterator<Item = usize>, register: &Register) -> Result<Lot, Error> {
+        let mut items = Vec::new();
+        for at in some {
+            self.each_item(at, &mut |item| {
+                items.push(self.against(item, register));
+                Ok(())
+            })?;
+        }
+        Lot::of_tonight(items)
     }
 
     /// Differences whose items are made together, by the order of the ids: of about as many records in all.
@@ -333,12 +370,9 @@ impl Wanted<'_, '_> {
         }
     }
 
-    /// An item that was issued and is no longer wanted.
-    fn gone(&self, issued: Item, asks: &[AtomicBool]) -> Item {
-        let asks_about = |id: &str| {
-            let found = self.ids.binary_search_by(|(known, _)| known.as_str().cmp(id));
-            found.is_ok_and(|found| asks[found].load(Ordering::Relaxed))
-        };
+    /// An item that was issued and is no longer wanted; `asking` are the differences that have items, in order.
+    fn gone(&self, issued: Item, asking: &[u128]) -> Item {
+        let asks_about = |id: &str| asking.binary_search(&id_number(id)).is_ok();
         let reason = match (&issued.about, self.withheld) {
             (About::Finding(_), _) => finding::GONE,
             // Whether it resolved itself is not known tonight.
