@@ -56,6 +56,7 @@
 //! ```
 
 pub mod agree;
+mod apart;
 pub mod carry;
 pub mod cli;
 pub mod compare;

@@ -14,6 +14,8 @@ pub struct Memory {
     pub fingerprints: u64,
     /// Bytes of rows that are kept for later, a statement's or a table's, before they go to disk.
     pub rows: u64,
+    /// Bytes of records that differ and are decided together; where all of them take more, some are decided apart.
+    pub whole: u64,
     /// Bytes of a file in the making, before it goes to disk.
     pub output: u64,
     /// A folder on a local disk for what does not fit.
@@ -34,7 +36,15 @@ impl Memory {
     /// has while it reads takes the other.
     #[must_use]
     pub const fn of(limit: u64, spill_dir: PathBuf) -> Self {
-        Self { limit, fingerprints: limit / 2, rows: limit / 8, output: limit / 64, spill_dir, results: None }
+        Self {
+            limit,
+            fingerprints: limit / 2,
+            rows: limit / 8,
+            whole: limit,
+            output: limit / 64,
+            spill_dir,
+            results: None,
+        }
     }
 
     /// The same, where files of the result can stay in a folder: then little of one is held before it goes there.

@@ -20,7 +20,7 @@ use crate::intake::Intake;
 use crate::job::{Evidence, Language, Plan};
 use crate::publish::Output;
 use crate::reconcile::Reconciled;
-use crate::report::evidence::Lines;
+use crate::report::evidence::{Lines, Paired};
 use crate::report::schema::{
     DIFFERENCES_FOR_PEOPLE, INPUTS, MATCHES, OPEN_ITEMS_FOR_PEOPLE, SETTLEMENTS_FOR_PEOPLE, SUMMARY_FOR_PEOPLE,
 };
@@ -150,6 +150,8 @@ impl<'f> Frame<'f> {
 pub struct Apart {
     /// What ended of it.
     pub ended: history::Rest,
+    /// What of it matched.
+    pub paired: Vec<Paired>,
     /// What of it was settled.
     pub entries: Vec<Entry>,
     /// Sources that its records wait for.
@@ -268,7 +270,7 @@ impl Made<'_, '_> {
                 let entries = &self.apart.entries;
                 files_of(settle::written(self.frame.plan, tables, self.slice.ids, booked, entries, people)?)
             }
-            Task::Matches(tables, lines) => files_of(tables.matches(self.agreed, lines)?),
+            Task::Matches(tables, lines) => files_of(tables.matches(self.agreed, lines, &self.apart.paired)?),
             Task::NoMatches => {
                 let none = Sheet::new(MATCHES).finish()?;
                 vec![form(&none, "csv", none.csv()), form(&none, "parquet", none.parquet())]

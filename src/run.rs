@@ -11,9 +11,10 @@ use tieout_kernel::proof::{Ends, Tally};
 use tieout_kernel::record::{Book, KindSet};
 
 use crate::agree::{self, Earlier, Held, Looked, Night, NightFile, Residue, Scan, Wanted};
+use crate::apart::{Rules, Sorted, Told};
 use crate::carry::Carried;
 use crate::carry::days::{self, Chain};
-use crate::carry::history::{self, Found, Texts};
+use crate::carry::history::{self, Found, Names, Texts};
 use crate::carry::pool::{self, Pool};
 use crate::carry::roll::{self, Roll, RollForward};
 use crate::controls;
@@ -97,18 +98,32 @@ pub fn run(
     progress.stage("history", None);
     let found = remembered(store, plan, date, &chain, &night, &scan, &carried)?;
     progress.stage("agree", None);
-    let agreed = agree::settle_agreement(&night, &mut scan, Earlier { carried: &carried, found: &found })?;
-    let places = agreed.places();
-    agree::fits_whole(places.len(), carried.len(), night.memory.limit)?;
-    let mut residue = agree::fetch(&night, &scan.lines_before, &places, agreed.repeated, progress)?;
+    let mut agreed = agree::settle_agreement(&night, &mut scan, Earlier { carried: &carried, found: &found })?;
+    let reaches = plan.carry.history_days > 0 && found.reach >= plan.carry.orphan_after;
+    let residue = std::mem::take(&mut agreed.residue);
+    let rules = Rules {
+        plan,
+        policy: &policy,
+        rates: &rates,
+        night: &night,
+        scan: &scan,
+        agreed: &agreed,
+        judge_orphans: reaches,
+    };
+    let differ = residue.iter().map(Vec::len).sum();
+    let sorted = match agree::fits_whole(differ, carried.len(), night.memory.whole) {
+        Ok(()) => Sorted::together(&residue),
+        Err(_) => rules.sort_out(residue, &carried, &found, progress)?,
+    };
+    let Sorted { whole, apart, mut survey, names } = sorted;
+    let mut residue = agree::fetch(&night, &scan.lines_before, &whole, agreed.repeated, progress)?;
     progress.stage("reconcile", None);
-    bring_earlier(&night, &mut residue, carried, &found);
+    bring_earlier(&night, &mut residue, carried, &found, &names);
     let compared = residue.compared();
     let mut records = residue.records(&night, &compared);
-    let reaches = plan.carry.history_days > 0 && found.reach >= plan.carry.orphan_after;
     reconcile::mark(&mut records, &agreed, night.seed, reaches);
     let mut reconciled = reconcile::reconcile(records, &policy)?;
-    let mut survey = Survey { volume: Volume::of_files(&night, &scan), ..Survey::default() };
+    survey.volume.add(Volume::of_files(&night, &scan));
     survey.scales.count(&reconciled);
     let mistaken = survey.scales.sources(&statement_rows(&night, &scan));
     reconciled.relabel_scale_errors(&mistaken);
@@ -122,36 +137,10 @@ pub fn run(
     // What was settled is nobody's difference any more, so it is weighed last.
     verdict.settled_parties().iter().for_each(|&party| survey.parties.take(party));
     weigh::apply(plan, &policy, &rates, &night, &residue, &mut reconciled, &survey.parties);
-    let mut ends = reconciled.ended()?;
-    let [fetched, earlier] = [true, false].map(|tonight| reconciled.tallies(tonight));
-    prove(&night, &scan, &mut ends, &fetched, &earlier)?;
-    let mut roll = Roll::opening(plan, residue.all_carried(), &lapsed);
-    roll.count(plan, &reconciled);
-    let roll_forward = roll.lines()?;
-    prove_opening(store, plan, &chain, &roll_forward)?;
     in_order(&mut findings);
-
-    progress.stage("tables", None);
-    let history_since = history_since(plan, day, &found);
-    let parts = Parts {
-        job: &plan.job,
-        date: &date.to_string(),
-        run_id: &run_id,
-        night: &night,
-        scan: &scan,
-        ends: &ends,
-        findings: &findings,
-        blocked: &blocked,
-        books: &plan.sources.iter().map(|source| source.book).collect::<Vec<_>>(),
-        roll_forward: &roll_forward,
-        history_since,
-    };
-    let mut sums = Sums::default();
-    sums.count(&reconciled, &policy);
-    let mut summary = parts.summary(sums)?;
-    let withheld = summary.withheld.clone();
+    let withheld = summary::withheld(&findings);
     let first_seen = first_seen(residue.all_carried());
-    let replaced = replaces.as_ref().map(|(commit, _)| Link::of(date, commit));
+    let history_since = history_since(plan, day, &found);
     let frame = Frame {
         plan,
         date,
@@ -166,11 +155,51 @@ pub fn run(
         history_since,
     };
     let slice = Slice { residue: &residue, reconciled: &reconciled, ids: &ids };
-    let apart = Apart::default();
-    let made = Made { frame, slice, apart: &apart, intake: &intake, agreed: &agreed };
+    let mut sums = Sums::default();
+    sums.count(&reconciled, &policy);
+    let mut ends = reconciled.ended()?;
+    let [mut fetched, earlier] = [true, false].map(|tonight| reconciled.tallies(tonight));
+    let mut roll = Roll::opening(plan, residue.all_carried(), &lapsed);
+    roll.count(plan, &reconciled);
+    let replaced = replaces.as_ref().map(|(commit, _)| Link::of(date, commit));
+    let making =
+        || Register::read(store, plan, &chain, replaced.as_ref()).map(|out| worklist::making(out, &night.memory));
+    let mut made_apart = Apart::default();
+    let mut begun = None;
+    if apart.iter().any(|part| !part.is_empty()) {
+        let told = Told { mistaken: &mistaken, verdict: &verdict, parties: &survey.parties };
+        let mut worklist = making()?;
+        let mut decided = rules.decide(&apart, told, &frame, &mut worklist, progress)?;
+        begun = Some(worklist);
+        sums.add(std::mem::take(&mut decided.sums));
+        ends.add(&decided.ends);
+        fetched.iter_mut().zip(&decided.fetched).for_each(|(all, more)| all.add(more));
+        roll.add(std::mem::take(&mut decided.roll));
+        progress.stage("merge", None);
+        made_apart = decided.finish(&frame, slice)?;
+    }
+    prove(&night, &scan, &mut ends, &fetched, &earlier)?;
+    let roll_forward = roll.lines()?;
+    prove_opening(store, plan, &chain, &roll_forward)?;
+
+    progress.stage("tables", None);
+    let parts = Parts {
+        job: &plan.job,
+        date: &date.to_string(),
+        run_id: &run_id,
+        night: &night,
+        scan: &scan,
+        ends: &ends,
+        findings: &findings,
+        blocked: &blocked,
+        books: &plan.sources.iter().map(|source| source.book).collect::<Vec<_>>(),
+        roll_forward: &roll_forward,
+        history_since,
+    };
+    let mut summary = parts.summary(sums)?;
+    let made = Made { frame, slice, apart: &made_apart, intake: &intake, agreed: &agreed };
     let of_the_rest = || {
-        let register = Register::read(store, plan, &chain, replaced.as_ref())?;
-        let making = worklist::making(register, &night.memory);
+        let making = begun.map_or_else(making, Ok)?;
         let worklist = frame.wanted(slice).written(making, frame.for_people(&WORKLIST_FOR_PEOPLE))?;
         summary.worklist = summary::worklist_lines(&worklist.counts);
         let booked = Booked::read(store, plan, replaced.as_ref(), &residue, &reconciled)?;
@@ -255,22 +284,24 @@ fn remembered(
 }
 
 /// Puts what earlier nights left beside tonight's records.
-fn bring_earlier(night: &Night<'_>, residue: &mut Residue, mut carried: Vec<Carried>, found: &Found) {
+fn bring_earlier(night: &Night<'_>, residue: &mut Residue, mut carried: Vec<Carried>, found: &Found, names: &Names) {
     let mut texts = Texts::default();
+    texts.take(names);
     (0..residue.len()).for_each(|at| texts.learn(night.seed, &residue.record(night, at)));
     history::name(&mut carried, &texts);
     residue.bring(carried);
-    let revived = revived(night, residue, found);
+    let revived = revived(night, residue, found, names);
     residue.bring(revived);
 }
 
 /// Records of the history that stand under a key of tonight or of the pool.
-fn revived(night: &Night<'_>, residue: &Residue, found: &Found) -> Vec<Carried> {
+fn revived(night: &Night<'_>, residue: &Residue, found: &Found, names: &Names) -> Vec<Carried> {
     if found.rows.is_empty() {
         return Vec::new();
     }
     let mut keys: BTreeMap<u128, &str> = BTreeMap::new();
     let mut texts = Texts::default();
+    texts.take(names);
     for at in 0..residue.len() {
         let record = residue.record(night, at);
         texts.learn(night.seed, &record);

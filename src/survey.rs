@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use indicatif::HumanBytes;
 use tieout_kernel::outcome::{Outcome, State};
 use tieout_kernel::policy::Policy;
 use tieout_kernel::settle::Ballot;
 use tieout_kernel::severity::Parties;
 
 use crate::agree::{Night, Residue};
+use crate::error::{Complaint, Error};
 use crate::job::Plan;
 use crate::reconcile::{Reconciled, Scales};
 use crate::report::sums::MatchRates;
@@ -58,5 +60,35 @@ impl Survey {
         if plan.severity.weights.repeats > 0 {
             self.parties.count(&reconciled.records, &reconciled.outcomes);
         }
+    }
+    /// Adds what is known of other outcomes.
+    pub fn add(&mut self, more: Self) {
+        self.rates.add(&more.rates);
+        for (of, count) in more.replicas {
+            *self.replicas.entry(of).or_default() += count;
+        }
+        self.scales.add(&more.scales);
+        self.volume.add(more.volume);
+        self.ballot.add(more.ballot);
+        self.parties.add(more.parties);
+    }
+
+    /// Refuses to know more than fits.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] with what takes the room.
+    pub fn fits(&self, bytes: u64) -> Result<(), Error> {
+        let (ballot, parties) = (self.ballot.bytes() as u64, self.parties.bytes() as u64);
+        if ballot + parties <= bytes {
+            return Ok(());
+        }
+        let what = format!(
+            "what may be settled takes {} of memory, and the other parties of what differs {}; there is room for {}",
+            HumanBytes(ballot),
+            HumanBytes(parties),
+            HumanBytes(bytes)
+        );
+        let hint = "raise --memory-limit; or check that both sides have the same unit and fee before anything else";
+        Err(Error::Limit(Complaint::new(what).hint(hint)))
     }
 }

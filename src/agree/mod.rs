@@ -257,16 +257,6 @@ pub struct Agreed {
     pub known: HashSet<u128>,
 }
 
-impl Agreed {
-    /// Places of both books that need the full rules, in order.
-    #[must_use]
-    pub fn places(&self) -> Vec<u64> {
-        let mut places = self.residue.concat();
-        places.par_sort_unstable();
-        places
-    }
-}
-
 /// The keys and orders that tonight asks the history about.
 pub fn asks_for(night: &Night<'_>, scan: &Scan, carried: &[Carried]) -> Result<Filter, Error> {
     let filter = Filter::for_keys(scan.parts.records() + scan.event_orders.len() + carried.len() * 2);

@@ -786,6 +786,54 @@ impl<'t> Texts<'t> {
             self.orders.insert(KeyHasher::new(seed, record.account).hash(KindClass::Payment, order), order);
         }
     }
+
+    /// Takes what is named already.
+    pub fn take(&mut self, names: &'t Names) {
+        self.txns.extend(names.txns.iter().filter_map(|(txn, number)| Some((*txn, number.as_deref()?))));
+        self.orders.extend(names.orders.iter().filter_map(|(order, number)| Some((*order, number.as_deref()?))));
+    }
+}
+
+/// Numbers of which earlier nights have only the hashes, and whoever of tonight has them.
+#[derive(Debug, Default)]
+pub struct Names {
+    txns: HashMap<u64, Option<String>>,
+    orders: HashMap<u128, Option<String>>,
+}
+
+impl Names {
+    /// Those that earlier nights ask for.
+    #[must_use]
+    pub fn asked(carried: &[Carried], found: &Found) -> Self {
+        let unnamed = carried.iter().filter(|one| one.origin == Origin::History);
+        let unnamed = unnamed.filter_map(|one| one.provider_txn_id.as_deref()).filter(|number| is_unnamed(number));
+        let txns = unnamed.filter_map(|number| u64::from_str_radix(&number[1..], 16).ok());
+        Self {
+            txns: txns.chain(found.rows.iter().map(|row| row.txn)).map(|txn| (txn, None)).collect(),
+            orders: found.rows.iter().filter_map(|row| row.order).map(|order| (order, None)).collect(),
+        }
+    }
+
+    /// What some records have of it.
+    #[must_use]
+    pub fn among<'r, 'a: 'r>(&self, seed: u64, records: impl Iterator<Item = &'r Record<'a>>) -> Self {
+        let mut texts = Texts::default();
+        if !self.txns.is_empty() || !self.orders.is_empty() {
+            records.for_each(|record| texts.learn(seed, record));
+        }
+        texts.txns.retain(|txn, _| self.txns.contains_key(txn));
+        texts.orders.retain(|order, _| self.orders.contains_key(order));
+        Self {
+            txns: texts.txns.into_iter().map(|(txn, number)| (txn, Some(number.to_owned()))).collect(),
+            orders: texts.orders.into_iter().map(|(order, number)| (order, Some(number.to_owned()))).collect(),
+        }
+    }
+
+    /// Takes what was found among some records.
+    pub fn add(&mut self, more: Self) {
+        self.txns.extend(more.txns);
+        self.orders.extend(more.orders);
+    }
 }
 
 /// A provider's number of which only the hash is known.

@@ -139,7 +139,7 @@ const fn how_open(state: State) -> u8 {
 }
 
 /// Where a record belongs in the table.
-type Rank = (u8, Option<Book>, usize, String, Option<String>, Option<Day>, String, Option<i64>);
+pub type Rank = (u8, Option<Book>, usize, String, Option<String>, Option<Day>, String, Option<i64>);
 
 /// The order of the table: by state, book, source, account, event number, night and row.
 pub fn order(plan: &Plan) -> impl Fn(&Table) -> Vec<Rank> {

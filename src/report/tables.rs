@@ -142,7 +142,7 @@ pub fn numbered<'o>(ids: &'o [(String, usize)], reconciled: &'o Reconciled<'_>) 
 }
 
 /// Where a difference belongs: by tier, code and id.
-type Rank = (Option<Severity>, Option<Code>, [u128; 2]);
+pub type Rank = (Option<Severity>, Option<Code>, [u128; 2]);
 
 /// The order of the table of differences: the most urgent first, then by code and id.
 pub fn order() -> impl Fn(&Table) -> Vec<Rank> {

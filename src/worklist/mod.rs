@@ -145,9 +145,14 @@ impl<O: Fn(&Table) -> Vec<Rank> + Sync> Making<'_, O> {
         self.runs.put(vec![lot.rows])
     }
 
-    /// What is out.
-    pub const fn register(&self) -> &Register {
-        &self.register
+    /// What is out, for items that are made while others are taken.
+    pub fn take_register(&mut self) -> Register {
+        std::mem::take(&mut self.register)
+    }
+
+    /// Takes it back.
+    pub fn give_register(&mut self, register: Register) {
+        self.register = register;
     }
 }
 
@@ -197,7 +202,7 @@ impl Wanted<'_, '_> {
         mut making: Making<'_, O>,
         people: ForPeople<'_>,
     ) -> Result<Worklist, Error> {
-        let mut register = std::mem::take(&mut making.register);
+        let mut register = making.take_register();
         let is_large = |at: usize| self.records_of(self.ids[at].1) > LOT;
         let lots = self.lots();
         let mut some = lots.chunks(at_once());

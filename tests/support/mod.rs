@@ -105,6 +105,13 @@ impl Workspace {
         Self { folder: tempfile::tempdir().unwrap() }
     }
 
+    /// The same in memory where that can be: nearly all of a small run is waiting for a disk.
+    pub fn in_memory() -> Self {
+        let memory = Path::new("/dev/shm");
+        let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+        Self { folder: folder.unwrap() }
+    }
+
     /// The project's jobs and sample data in a folder of their own.
     pub fn of_project() -> Self {
         let workspace = Self::new();
