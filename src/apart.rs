@@ -48,8 +48,9 @@ use crate::worklist;
 /// Records under one number that are not decided apart: items and evidence of so many are made piece by piece.
 const MANY: usize = 64;
 
-/// The share of the memory that records may take which are decided together, with what becomes of them.
-const WHOLE: u64 = 4;
+/// The share of the memory that records may take which are decided together, with what earlier nights left and what
+/// becomes of them, while others are decided apart.
+const WHOLE: u64 = 2;
 /// That of what is known of all others.
 const SURVEY: u64 = 4;
 /// That of the records that are read at once.
@@ -198,6 +199,14 @@ struct Group {
 }
 
 impl Rules<'_> {
+    /// Whether all that differs can be decided together.
+    #[must_use]
+    pub fn fit_together(&self, partitions: &[Vec<u64>], carried: &[Carried]) -> bool {
+        let (memory, count) = (&self.night.memory, partitions.iter().map(Vec::len).sum());
+        agree::fits_whole(count, 0, memory.whole).is_ok()
+            && agree::fits_whole(count, carried.len(), memory.limit).is_ok()
+    }
+
     /// Says which records are decided where; `partitions` are those of the residue.
     ///
     /// # Errors
@@ -214,7 +223,7 @@ impl Rules<'_> {
         let mut partitions = partitions;
         let mut whole = if partitions.is_empty() { Vec::new() } else { std::mem::take(&mut partitions[0]) };
         whole.sort_unstable();
-        agree::fits_whole(whole.len(), carried.len(), limit / WHOLE)?;
+        agree::fits_whole(whole.len(), carried.len(), limit)?;
         let shared = Shared::among(count + carried.len());
         let bound = self.bound(&whole, carried, found, &shared, progress)?;
         let mut sorted = Sorted { names: Names::asked(carried, found), whole, ..Sorted::default() };
@@ -230,8 +239,9 @@ impl Rules<'_> {
         })?;
         drop(partitions);
         let left: usize = waiting.iter().map(Vec::len).sum();
-        let room_for_whole = self.night.memory.whole.min(limit / WHOLE);
-        if agree::fits_whole(sorted.whole.len() + left, carried.len(), room_for_whole).is_ok() {
+        let fits = |records: usize| agree::fits_whole(records, carried.len(), limit / WHOLE).is_ok();
+        let all = sorted.whole.len() + left;
+        if fits(all) && agree::fits_whole(all, 0, self.night.memory.whole).is_ok() {
             sorted.whole.extend(waiting.iter().flatten());
         } else {
             let make = |residue: &Residue| Ok(self.sorted_lot(residue, &bound, &names, Some(&shared)));
@@ -239,9 +249,14 @@ impl Rules<'_> {
                 sorted.take(lot, limit)
             })?;
         }
-        sorted.whole.sort_unstable();
-        agree::fits_whole(sorted.whole.len(), carried.len(), limit / WHOLE)?;
-        Ok(sorted)
+        if fits(sorted.whole.len()) {
+            sorted.whole.sort_unstable();
+            return Ok(sorted);
+        }
+        // Most of it concerns the rest: then all of it is decided together, if that fits.
+        agree::fits_whole(count, carried.len(), limit)?;
+        sorted.apart.push(sorted.whole);
+        Ok(Sorted::together(&sorted.apart))
     }
 
     /// What records that are decided together in any case have to do with.

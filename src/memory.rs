@@ -33,14 +33,15 @@ impl Memory {
     }
 
     /// So many bytes, of which half are for fingerprints and an eighth for what is kept of rows: what else a run
-    /// has while it reads takes the other.
+    /// has while it reads takes the other. Once fingerprints are gone a quarter, but never much, is for records that
+    /// are decided together although they could be decided apart.
     #[must_use]
     pub const fn of(limit: u64, spill_dir: PathBuf) -> Self {
         Self {
             limit,
             fingerprints: limit / 2,
             rows: limit / 8,
-            whole: limit,
+            whole: if limit / 4 < TOGETHER { limit / 4 } else { TOGETHER },
             output: limit / 64,
             spill_dir,
             results: None,
@@ -79,6 +80,8 @@ impl Memory {
     }
 }
 
+/// Bytes of records that are always few enough to be decided together: more are decided faster apart, lot by lot.
+const TOGETHER: u64 = 256 << 20;
 /// Bytes of a file that are held before it goes where it stays: less is not worth a file of its own.
 const HELD_NEAR: u64 = 16 << 20;
 

@@ -110,10 +110,10 @@ pub fn run(
         agreed: &agreed,
         judge_orphans: reaches,
     };
-    let differ = residue.iter().map(Vec::len).sum();
-    let sorted = match agree::fits_whole(differ, carried.len(), night.memory.whole) {
-        Ok(()) => Sorted::together(&residue),
-        Err(_) => rules.sort_out(residue, &carried, &found, progress)?,
+    let sorted = if rules.fit_together(&residue, &carried) {
+        Sorted::together(&residue)
+    } else {
+        rules.sort_out(residue, &carried, &found, progress)?
     };
     let Sorted { whole, apart, mut survey, names } = sorted;
     let mut residue = agree::fetch(&night, &scan.lines_before, &whole, agreed.repeated, progress)?;
