@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use rayon::prelude::*;
 use tieout_kernel::proof::Broken;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -82,6 +83,40 @@ fn mark(text: &str) -> u128 {
     xxh3_128(text.as_bytes())
 }
 
+/// The marks of very many texts, sixteen bytes each.
+#[derive(Default)]
+struct Marks(Vec<u128>);
+
+impl Marks {
+    fn add(&mut self, text: &str) {
+        self.0.push(mark(text));
+    }
+
+    /// Puts them in order, and gives one that is there twice.
+    fn put_in_order(&mut self) -> Option<u128> {
+        self.0.par_sort_unstable();
+        self.0.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
+    }
+
+    /// Where the mark of a text is, once they are in order.
+    fn place(&self, text: &str) -> Option<usize> {
+        let mark = mark(text);
+        // Marks are spread evenly, so that a text is near where its mark says.
+        let guess = usize::try_from(((mark >> 64) * self.0.len() as u128) >> 64).unwrap_or(0);
+        let mut reach = 16;
+        let (mut from, mut until) = (guess.saturating_sub(reach), guess.saturating_add(reach).min(self.0.len()));
+        while from > 0 && self.0[from] > mark {
+            reach *= 4;
+            from = from.saturating_sub(reach);
+        }
+        while until < self.0.len() && self.0[until - 1] < mark {
+            reach *= 4;
+            until = until.saturating_add(reach).min(self.0.len());
+        }
+        self.0[from..until].binary_search(&mark).ok().map(|at| from + at)
+    }
+}
+
 /// Shows every row of a table, of which some thousands are in memory at a time.
 fn each_row(files: &Files, spec: TableSpec, each: impl FnMut(&Cells<'_>) -> Result<(), Broken>) -> Result<(), Broken> {
     let name = spec.parquet_name();
@@ -89,13 +124,12 @@ fn each_row(files: &Files, spec: TableSpec, each: impl FnMut(&Cells<'_>) -> Resu
     Table::read_rows(spec, body.clone(), |e| Broken(format!("{name}: {e}")), each)
 }
 
-/// The first text of a column of which something holds.
-fn first_of(files: &Files, spec: TableSpec, column: &str, is: impl Fn(u128) -> bool) -> Result<String, Broken> {
+/// What is told of the first row of which something is.
+fn first_of(files: &Files, spec: TableSpec, told: impl Fn(&Cells<'_>) -> Option<String>) -> Result<String, Broken> {
     let mut first = None;
     each_row(files, spec, |cells| {
-        let text = cells.text(column).unwrap_or_default();
-        if first.is_none() && is(mark(text)) {
-            first = Some(text.to_owned());
+        if first.is_none() {
+            first = told(cells);
         }
         Ok(())
     })?;
@@ -118,28 +152,36 @@ fn tie_outs(summary: &Summary) -> Result<(), Broken> {
 }
 
 /// The marks of open differences, each there once, and as many as the summary counts.
-fn open_differences(files: &Files, summary: &Summary) -> Result<HashSet<u128>, Broken> {
-    let (mut all, mut open) = (HashSet::new(), HashSet::new());
+fn open_differences(files: &Files, summary: &Summary) -> Result<Marks, Broken> {
+    let (mut settled, mut open) = (Marks::default(), Marks::default());
     each_row(files, DIFFERENCES, |cells| {
-        let id = cells.text("difference_id").unwrap_or_default();
-        if !all.insert(mark(id)) {
-            return broken(format!("difference {id} is there twice"));
-        }
-        if cells.text("settlement") != Some("SETTLED") {
-            open.insert(mark(id));
-        }
+        let of = if cells.text("settlement") == Some("SETTLED") { &mut settled } else { &mut open };
+        of.add(cells.text("difference_id").unwrap_or_default());
         Ok(())
     })?;
+    let twice = open.put_in_order().or_else(|| settled.put_in_order());
+    let both = || settled.0.iter().copied().find(|settled| open.0.binary_search(settled).is_ok());
+    if let Some(twice) = twice.or_else(both) {
+        let is = |cells: &Cells<'_>| cells.text("difference_id").filter(|id| mark(id) == twice).map(str::to_owned);
+        return broken(format!("difference {} is there twice", first_of(files, DIFFERENCES, is)?));
+    }
     let counted: u64 = summary.codes.iter().map(|line| line.count).sum();
-    if open.len() as u64 != counted || counted != summary.differences {
-        return broken(format!("{} differences are open and the summary counts {counted}", open.len()));
+    if open.0.len() as u64 != counted || counted != summary.differences {
+        return broken(format!("{} differences are open and the summary counts {counted}", open.0.len()));
     }
     Ok(open)
 }
 
+/// A row of the pool as it is named, and what makes it itself.
+fn pooled(cells: &Cells<'_>) -> (String, String) {
+    let of = |name: &str| cells.text(name).unwrap_or_default();
+    let row = (of("book"), of("source"), of("file"), cells.integer("line"), cells.date("night"));
+    (format!("{}:{}", of("file"), cells.integer("line").unwrap_or(0)), format!("{row:?}"))
+}
+
 /// The pool: no row twice, every difference has its rows, and the closing of the roll-forward.
-fn pool(files: &Files, open: &HashSet<u128>, summary: &Summary) -> Result<(), Broken> {
-    let (mut rows, mut named) = (HashSet::new(), HashSet::new());
+fn pool(files: &Files, open: &Marks, summary: &Summary) -> Result<(), Broken> {
+    let (mut rows, mut named) = (Marks::default(), vec![false; open.0.len()]);
     let mut sums: BTreeMap<_, (u64, i128)> = BTreeMap::new();
     each_row(files, OPEN_ITEMS, |cells| {
         let section = match cells.text("state") {
@@ -148,18 +190,15 @@ fn pool(files: &Files, open: &HashSet<u128>, summary: &Summary) -> Result<(), Br
             _ => None,
         };
         let of = |name: &str| cells.text(name).unwrap_or_default();
-        let place = || format!("{}:{}", of("file"), cells.integer("line").unwrap_or(0));
-        let row = (of("book"), of("source"), of("file"), cells.integer("line"), cells.date("night"));
-        if !rows.insert(mark(&format!("{row:?}"))) {
-            return broken(format!("{} is in the pool twice", place()));
-        }
+        let (place, row) = pooled(cells);
+        rows.add(&row);
         let Some(section) = section else { return Ok(()) };
         if section == Section::InDifferences {
             let id = of("difference_id");
-            if !open.contains(&mark(id)) {
-                return broken(format!("{} is in difference {id}, which is not open", place()));
-            }
-            named.insert(mark(id));
+            let Some(at) = open.place(id) else {
+                return broken(format!("{place} is in difference {id}, which is not open"));
+            };
+            named[at] = true;
         }
         let moved =
             if cells.text("status") == Some("SUCCESS") { cells.integer("amount_minor").unwrap_or(0) } else { 0 };
@@ -169,9 +208,17 @@ fn pool(files: &Files, open: &HashSet<u128>, summary: &Summary) -> Result<(), Br
         *effect += i128::from(moved);
         Ok(())
     })?;
-    if open.iter().any(|id| !named.contains(id)) {
-        let id = first_of(files, DIFFERENCES, "difference_id", |id| open.contains(&id) && !named.contains(&id))?;
-        return broken(format!("difference {id} has no row in the pool"));
+    if let Some(twice) = rows.put_in_order() {
+        let is = |cells: &Cells<'_>| Some(pooled(cells)).filter(|(_, row)| mark(row) == twice).map(|(place, _)| place);
+        return broken(format!("{} is in the pool twice", first_of(files, OPEN_ITEMS, is)?));
+    }
+    drop(rows);
+    if named.contains(&false) {
+        let is = |cells: &Cells<'_>| {
+            let id = cells.text("difference_id").filter(|id| open.place(id).is_some_and(|at| !named[at]));
+            id.map(str::to_owned)
+        };
+        return broken(format!("difference {} has no row in the pool", first_of(files, DIFFERENCES, is)?));
     }
     for line in &summary.roll_forward {
         let [opening, added, cleared, expired, lapsed, closing] =
@@ -221,8 +268,9 @@ fn journal(files: &Files, summary: &Summary) -> Result<(), Broken> {
     })?;
     let balances = |(debit, credit, lines): &(i128, i128, u32)| debit == credit && *debit > 0 && *lines == 2;
     if !entries.values().all(balances) {
-        let id = first_of(files, SETTLEMENTS, "journal_id", |id| !balances(&entries[&id]))?;
-        return broken(format!("journal entry {id} does not balance"));
+        let is =
+            |cells: &Cells<'_>| cells.text("journal_id").filter(|id| !balances(&entries[&mark(id)])).map(str::to_owned);
+        return broken(format!("journal entry {} does not balance", first_of(files, SETTLEMENTS, is)?));
     }
     for line in &summary.settled {
         let key = (line.code.clone(), line.currency.clone());
@@ -240,18 +288,16 @@ fn journal(files: &Files, summary: &Summary) -> Result<(), Broken> {
 
 /// Every item that is wanted points to an open difference or to a finding, what blocks a source has one, and no item
 /// is there twice.
-fn worklist(files: &Files, open: &HashSet<u128>) -> Result<(), Broken> {
+fn worklist(files: &Files, open: &Marks) -> Result<(), Broken> {
     let mut found: BTreeMap<String, bool> = BTreeMap::new();
     each_row(files, FINDINGS, |cells| {
         *found.entry(text(cells, "finding_id")).or_default() |= cells.truth("blocks") == Some(true);
         Ok(())
     })?;
-    let (mut ids, mut acted_on) = (HashSet::new(), BTreeSet::new());
+    let (mut keys, mut acted_on) = (Marks::default(), BTreeSet::new());
     each_row(files, WORKLIST, |cells| {
         let item = cells.text("item_id").unwrap_or_default();
-        if !ids.insert(mark(cells.text("idempotency_key").unwrap_or_default())) {
-            return broken(format!("worklist item {item} is there twice"));
-        }
+        keys.add(cells.text("idempotency_key").unwrap_or_default());
         match (cells.text("difference_id"), cells.text("finding_id")) {
             (Some(difference), None) => about_difference(cells, item, difference, open)?,
             (None, Some(finding)) => {
@@ -264,20 +310,26 @@ fn worklist(files: &Files, open: &HashSet<u128>) -> Result<(), Broken> {
         }
         Ok(())
     })?;
+    if let Some(twice) = keys.put_in_order() {
+        let is = |cells: &Cells<'_>| {
+            cells.text("idempotency_key").filter(|key| mark(key) == twice).map(|_| text(cells, "item_id"))
+        };
+        return broken(format!("worklist item {} is there twice", first_of(files, WORKLIST, is)?));
+    }
     match found.iter().find(|(finding, blocks)| **blocks && !acted_on.contains(*finding)) {
         Some((finding, _)) => broken(format!("finding {finding} blocks its source and nothing is to be done")),
         None => Ok(()),
     }
 }
 
-fn about_difference(cells: &Cells<'_>, item: &str, difference: &str, open: &HashSet<u128>) -> Result<(), Broken> {
+fn about_difference(cells: &Cells<'_>, item: &str, difference: &str, open: &Marks) -> Result<(), Broken> {
     let wanted = match cells.text("state") {
         Some("ISSUED" | "WITHHELD") => true,
         // What is open beside a reason waits for a run whose controls hold.
         Some("OPEN") => cells.text("reason").is_none(),
         _ => false,
     };
-    if wanted && !open.contains(&mark(difference)) {
+    if wanted && open.place(difference).is_none() {
         return broken(format!("worklist item {item} is about {difference}, which is not open"));
     }
     Ok(())
@@ -312,4 +364,28 @@ fn evidence(files: &Files, summary: &Summary) -> Result<(), Broken> {
 
 fn text(cells: &Cells<'_>, name: &str) -> String {
     cells.text(name).unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_are_found_wherever_they_are_and_only_they() {
+        for count in [0_u32, 1, 2, 50, 10_000] {
+            let mut marks = Marks::default();
+            (0..count).for_each(|one| marks.add(&format!("text {one}")));
+            assert_eq!(marks.put_in_order(), None);
+            let places: BTreeSet<usize> = (0..count).filter_map(|one| marks.place(&format!("text {one}"))).collect();
+            assert!(places.into_iter().eq(0..count as usize));
+            assert!((count..count + 1_000).all(|one| marks.place(&format!("text {one}")).is_none()));
+        }
+        // Marks that are not spread evenly take longer and are found all the same.
+        let mut marks = Marks((0..500).chain((0..500).map(|one| u128::MAX - one)).collect());
+        marks.add("one more");
+        assert_eq!(marks.put_in_order(), None);
+        assert_eq!(marks.place("one more").map(|at| marks.0[at]), Some(mark("one more")));
+        marks.add("one more");
+        assert_eq!(marks.put_in_order(), Some(mark("one more")));
+    }
 }
