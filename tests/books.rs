@@ -308,7 +308,8 @@ fn mark(records: &mut [Record]) {
         for event in once.iter().filter(|one| one.kind == Kind::Refund) {
             returned += event.principal;
             let paid = once.iter().any(|one| one.kind == Kind::Payment);
-            if event.place == record.place && paid && returned > captured {
+            let moved = event.principal != Minor::ZERO;
+            if event.place == record.place && paid && moved && returned > captured {
                 record.across.codes = Codes::NONE.with(Code::OverRefund);
             }
         }

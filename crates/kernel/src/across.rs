@@ -64,7 +64,8 @@ pub fn over_returned(records: &[Record<'_>], members: Vec<u32>, before: Before) 
         let record = &records[one as usize];
         returned += record.principal;
         let excess = returned - captured;
-        if excess > Total::ZERO {
+        // What moved nothing is no part of an excess.
+        if excess > Total::ZERO && record.principal != Minor::ZERO {
             marks.push(Mark { place: record.place, code, at_risk: excess.min(record.principal.into()) });
         }
     }

@@ -31,6 +31,19 @@ fn a_refund_and_a_chargeback_of_one_payment_are_a_double_dip() {
 }
 
 #[test]
+fn a_refund_of_nothing_exceeds_nothing() {
+    check_life(
+        "
+        statement  P1  order=A1  payment  CNY 100.00  success  id=T1  t=0
+        statement  P2  order=A1  event=R2  refund  CNY 120.00  success  id=T2  t=10
+        statement  P3  order=A1  event=R3  refund  CNY 0.00  success  id=T3  t=11
+        ----
+        P2 OVER_REFUND 20.00
+    ",
+    );
+}
+
+#[test]
 fn an_order_whose_payment_is_elsewhere_is_not_judged() {
     check_life(
         "
