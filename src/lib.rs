@@ -19,10 +19,11 @@
 //! | [`reconcile`] ▸ [`report`] | [`reconcile::Reconciled`] | a record with no end or with two |
 //! | [`report`] ▸ [`publish`] | [`publish::Output`] | a cent that is not explained |
 //!
-//! [`run`] is the program: the stages, one line each. [`job`] is what a job file says, [`intake`] and
-//! [`controls`] judge the files before anything is compared, [`explain`] tells what was published of one
-//! key, [`compare`] and [`sniff`] answer without a job. What is money, what is a partner and what is
-//! wrong is decided in `tieout-kernel`, which knows no files, clocks or threads.
+//! [`run`] is the program: the stages, one line each. Where more differs than memory holds, what concerns nothing
+//! beyond its own number is decided apart, lot by lot; [`survey`] is what has to be known of all of it before.
+//! [`job`] is what a job file says, [`intake`] and [`controls`] judge the files before anything is compared,
+//! [`explain`] tells what was published of one key, [`compare`] and [`sniff`] answer without a job. What is money,
+//! what is a partner and what is wrong is decided in `tieout-kernel`, which knows no files, clocks or threads.
 //!
 //! Three kinds of wrong are kept apart: bad data is a value ([`reject::Reject`], [`finding::Finding`], a
 //! difference); a run that cannot go on is an [`error::Error`] with an exit code and a hint; our own
