@@ -410,7 +410,7 @@ fn row_of_nights(random: &mut Random, day: i32) -> [Vec<Draft>; 2] {
             fee: random.one_of(&[0, 6]),
         };
         let mut other = Draft { second: second + random.one_of(&[0, 1]), ..draft.clone() };
-        match random.below(12) {
+        match random.below(14) {
             0 => other.amount += 1,
             1 => other.amount -= 1,
             2 => other.amount *= 100,
@@ -420,6 +420,8 @@ fn row_of_nights(random: &mut Random, day: i32) -> [Vec<Draft>; 2] {
             6 => other.id = String::new(),
             7 => other.party = "6222020009".to_owned(),
             8 => other.day -= 1,
+            9 => other.event = format!("R{}", random.below(120)),
+            10 => other.event = String::new(),
             _ => {}
         }
         let copies = |random: &mut Random| random.one_of(&[0, 1, 1, 1, 1, 1, 1, 2]);

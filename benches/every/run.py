@@ -5,26 +5,19 @@ Usage: run.py TIEOUT N ROUNDS. Prints the median wall time and the highest memor
 import pathlib
 import shutil
 import statistics
-import subprocess
 import sys
-import tempfile
 
 import duckdb
 
 HERE = pathlib.Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
+from data import books
 from timing import timed
 
 tieout, count, rounds = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-data = pathlib.Path(tempfile.gettempdir()) / f"tieout-bench-{count}-1"
-if not (data / "planted.json").exists():
-    subprocess.run([sys.executable, HERE.parent / "peers" / "generate.py", str(count), data, "1"], check=True)
-ledger, statement = data / "ledger.parquet", data / "every.parquet"
+data, ledger, statement = books(count)
 db = duckdb.connect()
 db.execute(f"set memory_limit = '6GB'; set temp_directory = '{data}/sorting'")
-if not statement.exists():
-    db.execute(f"""copy (select * replace (fee_minor + 1 as fee_minor) from '{ledger}' order by hash(order_no))
-      to '{statement}' (format parquet, compression zstd, row_group_size 500000)""")
 ours, theirs = data / "every-tieout", data / "every-duckdb"
 commands = {
     "tieout": [tieout, "compare", ledger, statement, "--key", "order_no,kind", "--amount", "amount_minor", "--compare",
