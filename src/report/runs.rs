@@ -3,11 +3,11 @@
 //! ```text
 //!  lots, each in order ─ put ─┬─▶ held                                        ┐
 //!                             └─▶ merged into a run on disk, when they are    ├─▶ merged ─▶ the table
-//!                                 too many                                    ┘
+//!                                 too many; runs into a longer one likewise   ┘
 //! ```
 //!
-//! A run is Parquet with light compression. Runs are read back side by side, a few rows at a time from each, so that
-//! memory is bounded by the room and the number of runs. What comes out is the same bytes whatever was put in
+//! A run is Parquet with light compression. Runs are read back side by side, a few rows at a time from each, and never
+//! more of them than there is room for, so that memory is bounded whatever the number of rows. What comes out is the same bytes whatever was put in
 //! which lot, and whatever went to disk: parts of the same length in the same order.
 
 use std::cmp::Reverse;
@@ -36,6 +36,8 @@ use crate::store::{Body, Spool};
 const READ: usize = 1 << 10;
 /// Bytes of a page of a run: one page of every column of every run is in memory while they are merged.
 const PAGE: usize = 1 << 16;
+/// Runs that are always read side by side.
+const SIDE_BY_SIDE: u64 = 16;
 /// Rows of a row group of a run: as much of every column as a reader holds.
 const ROW_GROUP: usize = 1 << 13;
 
@@ -48,20 +50,26 @@ pub struct Runs<'m, O> {
     held: Vec<Vec<Table>>,
     /// Bytes that are held.
     bytes: u64,
-    spilled: Vec<Body>,
+    /// Rows and their bytes so far.
+    all: (u64, u64),
+    /// Runs on disk: of lots, of such runs, and so on.
+    spilled: Vec<Vec<Body>>,
 }
 
 impl<'m, K: Ord + Send, O: Fn(&Table) -> Vec<K> + Sync> Runs<'m, O> {
     /// None yet; `order` says where the rows of the first batch of a table belong, and no two rows belong to one place.
     #[must_use]
     pub const fn new(spec: TableSpec, memory: &'m Memory, order: O) -> Self {
-        Self { spec, memory, order, held: Vec::new(), bytes: 0, spilled: Vec::new() }
+        Self { spec, memory, order, held: Vec::new(), bytes: 0, all: (0, 0), spilled: Vec::new() }
     }
 
     /// Takes rows that are in order.
     pub fn put(&mut self, lot: Vec<Table>) -> Result<(), Error> {
         let batches = lot.iter().flat_map(|table| &table.batches);
-        self.bytes += batches.map(|batch| batch.get_array_memory_size() as u64).sum::<u64>();
+        let bytes = batches.map(|batch| batch.get_array_memory_size() as u64).sum::<u64>();
+        self.bytes += bytes;
+        self.all.0 += lot.iter().map(|table| table.rows).sum::<u64>();
+        self.all.1 += bytes;
         self.held.push(lot);
         if self.bytes > self.memory.rows { self.spill() } else { Ok(()) }
     }
@@ -73,6 +81,33 @@ impl<'m, K: Ord + Send, O: Fn(&Table) -> Vec<K> + Sync> Runs<'m, O> {
     }
 
     fn spill(&mut self) -> Result<(), Error> {
+        let held = std::mem::take(&mut self.held).into_iter().map(Source::held).collect();
+        self.bytes = 0;
+        let mut run = self.run_of(held)?;
+        let most = self.side_by_side();
+        for level in 0.. {
+            if level == self.spilled.len() {
+                self.spilled.push(Vec::new());
+            }
+            self.spilled[level].push(run);
+            if self.spilled[level].len() < most {
+                break;
+            }
+            let all = std::mem::take(&mut self.spilled[level]);
+            run = self.run_of(all.into_iter().map(|run| self.read(run)).collect::<Result<_, Error>>()?)?;
+        }
+        Ok(())
+    }
+
+    /// As many runs as there is room for some rows of each.
+    fn side_by_side(&self) -> usize {
+        let (rows, bytes) = self.all;
+        let of_run = READ as u64 * (bytes / rows.max(1)) + (PAGE * self.spec.columns.len()) as u64;
+        usize::try_from((self.memory.rows * 2 / of_run).max(SIDE_BY_SIDE)).unwrap_or(usize::MAX)
+    }
+
+    /// A run on disk of what is in order.
+    fn run_of(&self, sources: Vec<Source>) -> Result<Body, Error> {
         let properties = WriterProperties::builder()
             .set_compression(Compression::LZ4_RAW)
             .set_dictionary_enabled(false)
@@ -82,26 +117,28 @@ impl<'m, K: Ord + Send, O: Fn(&Table) -> Vec<K> + Sync> Runs<'m, O> {
             .build();
         let mut writer = ParquetFile::new(Spool::on_disk(self.memory), self.spec.schema(), properties);
         let full = |e: &dyn std::fmt::Display| Memory::cannot_spill(&self.memory.spill_dir, e);
-        let held = std::mem::take(&mut self.held).into_iter().map(Source::held).collect();
-        self.bytes = 0;
-        let mut merge = Merge::of(self.spec, &self.order, held).map_err(|e| full(&e))?;
+        let mut merge = Merge::of(self.spec, &self.order, sources).map_err(|e| full(&e))?;
         let next = || merge.lot().map_err(|e| full(&e));
         side_by_side(next, |lot| writer.write(lot.iter().flat_map(|table| &table.batches)).map_err(|e| full(&e)))?;
-        self.spilled.push(writer.finish().map_err(|e| full(&e))?.finish()?);
-        Ok(())
+        writer.finish().map_err(|e| full(&e))?.finish()
+    }
+
+    fn read(&self, run: Body) -> Result<Source, Error> {
+        let broken = |e: &dyn std::fmt::Display| Memory::cannot_spill(&self.memory.spill_dir, e);
+        let reader = ParquetRecordBatchReaderBuilder::try_new(run).map_err(|e| broken(&e))?;
+        Ok(Source::Read(Box::new(reader.with_batch_size(READ).build().map_err(|e| broken(&e))?)))
     }
 
     /// All of it as one table; `each` sees the rows as they are written, in order and some parts at a time.
     pub fn merged(
-        self,
+        mut self,
         people: Option<ForPeople<'_>>,
         mut each: impl FnMut(&[Table]) -> Result<(), Error> + Send,
     ) -> Result<Written, Error> {
         let broken = |e: &dyn std::fmt::Display| Memory::cannot_spill(&self.memory.spill_dir, e);
-        let mut sources: Vec<Source> = self.held.into_iter().map(Source::held).collect();
-        for body in self.spilled {
-            let reader = ParquetRecordBatchReaderBuilder::try_new(body).map_err(|e| broken(&e))?;
-            sources.push(Source::Read(Box::new(reader.with_batch_size(READ).build().map_err(|e| broken(&e))?)));
+        let mut sources: Vec<Source> = std::mem::take(&mut self.held).into_iter().map(Source::held).collect();
+        for run in std::mem::take(&mut self.spilled).into_iter().flatten() {
+            sources.push(self.read(run)?);
         }
         let mut merge = Merge::of(self.spec, &self.order, sources).map_err(|e| broken(&e))?;
         in_lots(self.spec, people, self.memory, || {
@@ -298,18 +335,23 @@ mod tests {
     fn whatever_is_put_where_and_whatever_spills_the_bytes_are_the_same() {
         let held = Memory { output: 10_000, ..Memory::of_machine() };
         let on_disk = Memory { rows: 2_000_000, ..held.clone() };
+        // So little that runs are too many to be read side by side.
+        let in_turn = Memory { rows: 200_000, ..held.clone() };
         for count in [0_i64, 1, 1_023, 8_193, 150_000] {
             let all: Vec<i64> = (0..count).collect();
             let parts: Vec<&[i64]> = all.chunks(PART).collect();
             let single = in_parts(SPEC, None, &parts, &held, |part| table(part)).unwrap();
-            for (lots, memory) in [(1_i64, &held), (7, &held), (7, &on_disk), (40, &on_disk)] {
+            for (lots, memory) in [(1_i64, &held), (7, &held), (7, &on_disk), (40, &on_disk), (60, &in_turn)] {
                 let mut runs = Runs::new(SPEC, memory, numbers);
                 for lot in 0..lots {
                     // Lots of very different lengths.
                     let own: Vec<i64> = all.iter().copied().filter(|one| (one * one / 5) % lots == lot).collect();
                     runs.put(own.chunks(1_000).map(|part| table(part).unwrap()).collect()).unwrap();
                 }
-                assert_eq!(runs.has_spilled(), count == 150_000 && memory.rows == 2_000_000);
+                if count == 150_000 {
+                    let spilled = memory.rows != held.rows;
+                    assert_eq!((runs.has_spilled(), runs.spilled.len() > 1), (spilled, lots == 60));
+                }
                 let merged = runs.merged(None, |_| Ok(())).unwrap();
                 assert_eq!(merged.rows, single.rows, "{count} rows in {lots} lots");
                 for (merged, single) in [(&merged.csv, &single.csv), (&merged.parquet, &single.parquet)] {
