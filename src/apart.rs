@@ -13,7 +13,9 @@
 //! together.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Mutex;
 
+use indicatif::{HumanBytes, HumanCount};
 use rayon::prelude::*;
 use tieout_kernel::key::{KeyHasher, KindClass, Pass, event_key, order_key};
 use tieout_kernel::outcome::Outcome;
@@ -29,8 +31,8 @@ use crate::carry::Carried;
 use crate::carry::history::{self, Filter, Found, Names};
 use crate::carry::pool;
 use crate::carry::roll::Roll;
-use crate::error::Error;
-use crate::job::Plan;
+use crate::error::{Complaint, Error};
+use crate::job::{Evidence, Plan};
 use crate::outputs::{Apart, Frame, Slice};
 use crate::progress::Progress;
 use crate::reconcile::{self, Reconciled};
@@ -53,6 +55,12 @@ const MANY: usize = 64;
 const WHOLE: u64 = 2;
 /// That of what is known of all others.
 const SURVEY: u64 = 4;
+/// That of what evidence, history and journal need of them.
+const KEPT: u64 = 4;
+/// Bytes that a matched pair takes until it is in the evidence.
+const BYTES_OF_A_PAIR: usize = 2 * size_of::<Paired>();
+/// Bytes that a settled difference takes until it is in the journal, its texts included.
+const BYTES_OF_AN_ENTRY: usize = 1_000;
 /// That of the records that are read at once.
 const TURN: u64 = 8;
 
@@ -223,7 +231,8 @@ impl Rules<'_> {
         let mut partitions = partitions;
         let mut whole = if partitions.is_empty() { Vec::new() } else { std::mem::take(&mut partitions[0]) };
         whole.sort_unstable();
-        agree::fits_whole(whole.len(), carried.len(), limit)?;
+        agree::fits_whole(whole.len(), carried.len(), limit)
+            .map_err(|error| refused(error, whole.len(), carried.len()))?;
         let shared = Shared::among(count + carried.len());
         let bound = self.bound(&whole, carried, found, &shared, progress)?;
         let mut sorted = Sorted { names: Names::asked(carried, found), whole, ..Sorted::default() };
@@ -254,7 +263,8 @@ impl Rules<'_> {
             return Ok(sorted);
         }
         // Most of it concerns the rest: then all of it is decided together, if that fits.
-        agree::fits_whole(count, carried.len(), limit)?;
+        agree::fits_whole(count, carried.len(), limit)
+            .map_err(|error| refused(error, sorted.whole.len(), carried.len()))?;
         sorted.apart.push(sorted.whole);
         Ok(Sorted::together(&sorted.apart))
     }
@@ -391,8 +401,12 @@ pub struct Decided<'m> {
     pub fetched: [Tally; 2],
     /// What they open.
     pub roll: Roll,
-    /// What goes into files with the rest.
+    /// What goes into files with the rest, and bytes that there are for it.
     files: Apart,
+    room: u64,
+    /// What ended of it, and what was settled.
+    ended: history::Rest,
+    entries: Vec<Entry>,
     differences: Runs<'m, Order<'m, tables::Rank>>,
     open: Runs<'m, Order<'m, pool::Rank>>,
 }
@@ -421,6 +435,9 @@ impl<'m> Decided<'m> {
             fetched: <[Tally; 2]>::default(),
             roll: Roll::default(),
             files: Apart::default(),
+            room: memory.limit / KEPT,
+            ended: history::Rest::default(),
+            entries: Vec::new(),
             differences: Runs::new(DIFFERENCES, memory, Box::new(tables::order())),
             open: Runs::new(OPEN_ITEMS, memory, Box::new(pool::order(plan))),
         }
@@ -431,13 +448,33 @@ impl<'m> Decided<'m> {
         self.ends.add(&lot.ends);
         self.fetched.iter_mut().zip(&lot.fetched).for_each(|(all, more)| all.add(more));
         self.roll.add(lot.roll);
-        self.files.ended.add(&lot.ended);
+        self.ended.add(&lot.ended);
         self.files.paired.extend(lot.paired);
-        self.files.entries.extend(lot.entries);
+        self.entries.extend(lot.entries);
         self.files.awaited.extend(lot.awaited);
+        self.fits()?;
         self.differences.put(lot.differences)?;
         self.open.put(lot.open)?;
         Ok(lot.items)
+    }
+
+    /// Refuses to keep more for evidence, history and journal than there is room for.
+    fn fits(&self) -> Result<(), Error> {
+        let (pairs, ended, entries) = (self.files.paired.len(), self.ended.bytes(), self.entries.len());
+        let bytes = (pairs * BYTES_OF_A_PAIR + ended + entries * BYTES_OF_AN_ENTRY) as u64;
+        if bytes <= self.room {
+            return Ok(());
+        }
+        let what = format!(
+            "of what differs {} pairs match after all and {} are settled, which takes {} of memory; there is room for {}",
+            HumanCount(pairs as u64),
+            HumanCount(entries as u64),
+            HumanBytes(bytes),
+            HumanBytes(self.room)
+        );
+        let hint = "raise --memory-limit; or check what keeps records from agreeing at first sight, such as masked \
+                    parties, and the caps of settlement";
+        Err(Error::Limit(Complaint::new(what).hint(hint)))
     }
 
     /// The tables of it, with those of what was decided together.
@@ -447,7 +484,8 @@ impl<'m> Decided<'m> {
         self.open.put(frame.leaving(whole).parts()?)?;
         let differences = self.differences.merged(Some(frame.for_people(&DIFFERENCES_FOR_PEOPLE)), |_| Ok(()))?;
         let open = self.open.merged(Some(frame.for_people(&OPEN_ITEMS_FOR_PEOPLE)), |_| Ok(()))?;
-        Ok(Apart { tables: Some([differences, open]), ..self.files })
+        let (ended, entries) = (Mutex::new(self.ended), Mutex::new(self.entries));
+        Ok(Apart { tables: Some([differences, open]), ended, entries, ..self.files })
     }
 }
 
@@ -501,7 +539,7 @@ impl<'c> Rules<'c> {
             fetched: reconciled.tallies(true),
             roll: Roll::default(),
             ended: history::Rest::default(),
-            paired: tables.paired(),
+            paired: if plan.evidence == Evidence::References { tables.paired() } else { Vec::new() },
             entries: settle::settled(plan, &tables, &ids)?,
             awaited: frame.awaited(&reconciled),
             differences: tables.parts_of_differences(&tables::numbered(&ids, &reconciled))?,
@@ -510,9 +548,23 @@ impl<'c> Rules<'c> {
         };
         lot.sums.count(&reconciled, policy);
         lot.roll.count(plan, &reconciled);
-        lot.ended.gather(night, residue, &reconciled);
+        if plan.carry.history_days > 0 {
+            lot.ended.gather(night, residue, &reconciled);
+        }
         Ok(lot)
     }
+}
+
+/// Says of a night that is refused what could not be decided apart.
+fn refused(error: Error, together: usize, carried: usize) -> Error {
+    let Error::Limit(complaint) = error else { return error };
+    let what = format!(
+        "{}; {} of them have to do with other numbers or earlier nights, which left {} records",
+        complaint.what,
+        HumanCount(together as u64),
+        HumanCount(carried as u64)
+    );
+    Error::Limit(Complaint { what, ..complaint })
 }
 
 /// The number by which a record is known, as a hash with its account and class: ids of differences are made of it.

@@ -1,6 +1,7 @@
 //! The files that a run publishes, from what it came to.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use jiff::civil;
@@ -145,19 +146,24 @@ impl<'f> Frame<'f> {
     }
 }
 
-/// What was decided apart from the rest, as far as it goes into files with it.
+/// What was decided apart from the rest, as far as it goes into files with it. What is made once is taken out then.
 #[derive(Default)]
 pub struct Apart {
-    /// What ended of it.
-    pub ended: history::Rest,
-    /// What of it matched.
+    /// What ended of it, where there is a history.
+    pub ended: Mutex<history::Rest>,
+    /// What of it matched, where evidence is kept.
     pub paired: Vec<Paired>,
     /// What of it was settled.
-    pub entries: Vec<Entry>,
+    pub entries: Mutex<Vec<Entry>>,
     /// Sources that its records wait for.
     pub awaited: BTreeSet<String>,
     /// The table of differences, and the pool; none where nothing was decided apart.
     pub tables: Option<[Written; 2]>,
+}
+
+/// Takes out what is there.
+pub fn taken<T: Default>(from: &Mutex<T>) -> T {
+    std::mem::take(&mut *from.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// Everything that outputs are made of.
@@ -267,7 +273,7 @@ impl Made<'_, '_> {
             }
             Task::Settlements(tables, booked) => {
                 let people = self.frame.for_people(&SETTLEMENTS_FOR_PEOPLE);
-                let entries = &self.apart.entries;
+                let entries = taken(&self.apart.entries);
                 files_of(settle::written(self.frame.plan, tables, self.slice.ids, booked, entries, people)?)
             }
             Task::Matches(tables, lines) => files_of(tables.matches(self.agreed, lines, &self.apart.paired)?),
@@ -282,10 +288,9 @@ impl Made<'_, '_> {
                     agreed: self.agreed,
                     residue: self.slice.residue,
                     reconciled: self.slice.reconciled,
-                    apart: &self.apart.ended,
                     lines,
                 };
-                let body = ended.written(&self.frame.night.memory)?;
+                let body = ended.written(taken(&self.apart.ended), &self.frame.night.memory)?;
                 vec![Output { name: history::FILE.to_owned(), body, rows: None, for_people: false }]
             }
         })

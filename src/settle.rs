@@ -322,12 +322,12 @@ pub fn written(
     tables: &Tables<'_, '_>,
     ids: &[(String, usize)],
     booked: &Booked,
-    more: &[Entry],
+    more: Vec<Entry>,
     people: ForPeople<'_>,
 ) -> Result<Written, Error> {
     let mut entries = settled(plan, tables, ids)?;
     if !more.is_empty() {
-        entries.extend_from_slice(more);
+        entries.extend(more);
         entries.sort_by(|a, b| a.difference_id.cmp(&b.difference_id));
     }
     let mut reversals: Vec<Entry> = booked.undone.iter().map(|entry| entry.reversal(plan)).collect();

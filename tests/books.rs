@@ -404,7 +404,7 @@ fn row_of_nights(random: &mut Random, day: i32) -> [Vec<Draft>; 2] {
             order: some(random, 'A', number),
             event: some(random, 'R', number),
             id: some(random, 'T', number),
-            party: random.text(&["", "6222020001", "6222****01", "6222020002"]),
+            party: random.text(&["", "6222020001", "6222****01", "6222020002", "7001", "7002", "7003", "7004", "7005"]),
             day: day - random.one_of(&[0, 0, 0, 1, 3]),
             second,
             fee: random.one_of(&[0, 6]),
@@ -470,10 +470,15 @@ fn in_a_row(
         let [ledger, statement] = &nights[at];
         let rows = if round == nights.len() { statement.len() * 3 / 4 } else { statement.len() };
         workspace.write(&format!("ledger-{date}.csv"), csv(ledger));
-        workspace.write(&format!("statement-{date}.csv"), csv(&statement[..rows]));
+        // A bill that is missing, and comes when its day is run again.
+        let place = format!("statement-{date}.csv");
+        if !statement.is_empty() || round >= nights.len() {
+            workspace.write(&place, csv(&statement[..rows]));
+        }
         let options = Options {
             dry_run: false,
-            now: date.tomorrow().unwrap().in_tz("UTC").unwrap().timestamp(),
+            // So late that nobody waits for a bill any more.
+            now: date.checked_add(jiff::Span::new().days(20)).unwrap().in_tz("UTC").unwrap().timestamp(),
             start_fresh: at == 0,
             memory: memory.clone(),
         };
@@ -493,8 +498,16 @@ fn what_is_decided_apart_comes_to_the_same_bytes() {
         let mut random = Random(seed.wrapping_add(round));
         let job = JOB.replace("ledger.csv", "ledger-{date}.csv").replace("statement.csv", "statement-{date}.csv");
         let job = if random.below(3) > 0 { job.replacen("\n[[source]]\n", SETTLED, 1) } else { job };
-        let job = if random.below(4) > 0 { job.replace("records_min = 1000", "floor_percent = 0") } else { job };
-        let nights: Vec<_> = (0..3).map(|night| row_of_nights(&mut random, DAY + night)).collect();
+        let floor = if random.below(4) > 0 { "floor_percent = 0" } else { "records_min = 5" };
+        let job = job.replace("records_min = 1000", floor);
+        let job = job.replacen("[compare]", "[severity]\nrepeated_counterparty = 4\n[compare]", 1);
+        // Where nothing waits, what lost its partner in a restated bill is the same difference under another code.
+        let at_once = "occurred_at = \"at\"\n[source.carry]\ndefault = \"none\"\n";
+        let job = if random.below(2) == 0 { job.replace("occurred_at = \"at\"\n", at_once) } else { job };
+        let mut nights: Vec<_> = (0..3).map(|night| row_of_nights(&mut random, DAY + night)).collect();
+        if random.below(4) == 0 {
+            nights[1][1].clear();
+        }
         let (together, apart) = (in_a_row(&job, &nights, None), in_a_row(&job, &nights, Some(0)));
         for (at, (together, apart)) in together.iter().zip(&apart).enumerate() {
             let said = |what: &str| {

@@ -188,18 +188,14 @@ pub struct Ended<'h, 'r> {
     pub residue: &'h Residue,
     /// What became of that.
     pub reconciled: &'h Reconciled<'r>,
-    /// What ended of that which was decided apart.
-    pub apart: &'h Rest,
     /// The lines of what agreed.
     pub lines: &'h Lines,
 }
 
 impl Ended<'_, '_> {
-    /// The file of the history.
-    pub fn written(&self, memory: &Memory) -> Result<Body, Error> {
-        let mut rest = Rest::default();
+    /// The file of the history; `rest` is what ended of that which was decided apart.
+    pub fn written(&self, mut rest: Rest, memory: &Memory) -> Result<Body, Error> {
         rest.gather(self.night, self.residue, self.reconciled);
-        rest.add(self.apart);
         let Rest { mut tags, mut lines } = rest;
         let numbers = self.tag_numbers(&mut tags)?;
         // Tags are numbered in the order of their texts, so that no order of input shows.
