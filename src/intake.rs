@@ -137,7 +137,7 @@ fn leave_out_repeated(plan: &Plan, intake: &mut Intake) {
     let mut seen: BTreeMap<(u16, String), String> = BTreeMap::new();
     for input in &mut intake.inputs {
         let source = &plan.sources[usize::from(input.source)];
-        let name = input.pinned.found.place.name();
+        let name = input.pinned.found.name.clone();
         let empty = input.pinned.body.is_empty();
         let content = (input.source, input.pinned.sha256.clone());
         match seen.get(&content).filter(|_| !empty) {
@@ -168,13 +168,13 @@ fn open(store: &Store, plan: &Plan, date: civil::Date, intake: &mut Intake) -> R
                 return Ok(Vec::new());
             }
             let source = &plan.sources[usize::from(input.source)];
-            open_all(store, &input.pinned.found.place.name(), &input.pinned.body, &source.opening)
+            open_all(store, &input.pinned.found.name, &input.pinned.body, &source.opening)
         })
         .collect();
     for (number, members) in opened.into_iter().enumerate() {
         let source = intake.inputs[number].source;
         let plan_source = &plan.sources[usize::from(source)];
-        let name = intake.inputs[number].pinned.found.place.name();
+        let name = intake.inputs[number].pinned.found.name.clone();
         let members = match members {
             Ok(members) => members,
             // What is wrong with one file is a finding; what is wrong with the machine stops the run.

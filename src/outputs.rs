@@ -315,7 +315,7 @@ impl Made<'_, '_> {
                     .text(version(found));
             };
             if members.is_empty() {
-                begin(&mut sheet, &found.place.name());
+                begin(&mut sheet, &found.name);
                 sheet
                     .text(None)
                     .text(None)
@@ -397,7 +397,7 @@ impl Made<'_, '_> {
                 serde_json::json!({
                     "source": self.frame.plan.sources[usize::from(input.source)].name,
                     "place": self.frame.plan.sources[usize::from(input.source)].place.written_on(self.frame.date),
-                    "file": found.place.name(),
+                    "file": found.name,
                     "size": found.size,
                     "version": version(found),
                     "sha256": input.pinned.sha256,

@@ -243,7 +243,7 @@ fn identity(plan: &Plan, date: civil::Date, intake: &Intake, rates: &RateFile, c
     }
     for input in &intake.inputs {
         let source = &plan.sources[usize::from(input.source)].name;
-        text += &format!("{source}\t{}\t{}\n", input.pinned.found.place.name(), input.pinned.sha256);
+        text += &format!("{source}\t{}\t{}\n", input.pinned.found.name, input.pinned.sha256);
     }
     if !rates.sha256.is_empty() {
         text += &format!("rates\t{}\n", rates.sha256);

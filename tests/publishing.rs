@@ -378,6 +378,28 @@ fn nights_on_which_every_row_differs_are_published_within_little_memory() {
 }
 
 #[test]
+fn files_of_one_name_in_several_folders_are_told_apart() {
+    let workspace = Workspace::new();
+    let text = TWO_BOOKS.replace("in/{date}/ledger.csv", "in/{date}/*/ledger.csv");
+    let job = workspace.write("books.toml", text);
+    let row = |number: u32| format!("order_no,txn,amount,at\nO{number},T{number},100,2026-11-20T01:00:00Z\n");
+    workspace.write("in/2026-11-20/north/ledger.csv", row(1));
+    workspace.write("in/2026-11-20/south/ledger.csv", row(2));
+    workspace.write("in/2026-11-20/statement.csv", row(3));
+    let job = job.to_str().unwrap();
+    let ran = output(&["run", job, "--date", "2026-11-20", "--start-fresh"]);
+    assert_eq!(ran.status.code(), Some(0), "{}", stderr(&ran));
+    let night = workspace.published("books", "2026-11-20");
+    let of = |table: &str, column: &str| -> BTreeSet<String> {
+        night.table(table).iter().map(|row| row[column].clone()).filter(|file| file.ends_with("ledger.csv")).collect()
+    };
+    let both = BTreeSet::from(["north/ledger.csv".to_owned(), "south/ledger.csv".to_owned()]);
+    assert_eq!((of("open_items", "file"), of("inputs", "file")), (both.clone(), both));
+    let told = output(&["explain", job, "--date", "2026-11-20", "O2"]);
+    assert!(stdout(&told).contains("south/ledger.csv") && stdout(&told).contains("O2,T2,100"), "{}", stdout(&told));
+}
+
+#[test]
 fn more_records_than_fit_are_decided_apart_or_refused() {
     let rows = |order: u32, txn: u32| {
         let row = |number: u32| format!("O{},T{},100,2026-11-20T01:00:00Z\n", number + order, number + txn);

@@ -178,8 +178,8 @@ impl<'i> Inputs<'i> {
         };
         let place = source.place.on(night);
         let holds = |found: &Found| {
-            let name = found.place.name();
-            file == name || file.strip_prefix(&name).is_some_and(|rest| rest.starts_with('!'))
+            let name = &found.name;
+            file == name || file.strip_prefix(name).is_some_and(|rest| rest.starts_with('!'))
         };
         let candidates: Vec<Found> = self.days.store.find(&place)?.into_iter().filter(holds).collect();
         if candidates.is_empty() {
@@ -190,7 +190,7 @@ impl<'i> Inputs<'i> {
             if pinned.sha256 != sha256 {
                 continue;
             }
-            let members = open_all(self.days.store, &found.place.name(), &pinned.body, &source.opening)?;
+            let members = open_all(self.days.store, &found.name, &pinned.body, &source.opening)?;
             let member = members.into_iter().find(|member| member.name == file).and_then(|member| member.file);
             return Ok(member.ok_or(Raw::Unknown("as the job is now, the file cannot be read")));
         }

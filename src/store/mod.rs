@@ -14,7 +14,7 @@ mod place;
 mod spill;
 mod spool;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -60,6 +60,8 @@ pub struct Store {
 pub struct Found {
     /// Where it is.
     pub place: Place,
+    /// What it is called: the last part of its place, with as many before it as tell it from what was found beside it.
+    pub name: String,
     /// Its size in bytes.
     pub size: u64,
     /// Its version as the store tells it: an entity tag, or for local files size and time.
@@ -113,6 +115,7 @@ impl Store {
         if found.len() > FOUND_MAX {
             return Err(Error::Limit(Complaint::new(format!("{pattern} names more than {FOUND_MAX} files"))));
         }
+        name_apart(&mut found);
         Ok(found)
     }
 
@@ -194,7 +197,7 @@ impl Store {
             Ok(Ok(bytes)) => Ok(Some(bytes.into())),
             Ok(Err(large)) => {
                 let tag = large.version.or(large.e_tag).unwrap_or_default();
-                let found = Found { place: place.clone(), size: large.size, tag };
+                let found = Found { place: place.clone(), name: place.name(), size: large.size, tag };
                 self.runtime.block_on(self.spool(&found)).map(|pinned| Some(pinned.body))
             }
             Err(object_store::Error::NotFound { .. }) => Ok(None),
@@ -321,10 +324,10 @@ impl Store {
             Err(e) => return Err(store_error("listing", pattern, &e)),
         };
         let fits = |object: &object_store::ObjectMeta| glob.matches_with(object.location.as_ref(), place::MATCHING);
-        let found = objects.into_iter().filter(fits).map(|object| Found {
-            place: pattern.with_key(object.location.as_ref()),
-            size: object.size,
-            tag: object.version.or(object.e_tag).unwrap_or_else(|| object.last_modified.to_rfc3339()),
+        let found = objects.into_iter().filter(fits).map(|object| {
+            let place = pattern.with_key(object.location.as_ref());
+            let tag = object.version.or(object.e_tag).unwrap_or_else(|| object.last_modified.to_rfc3339());
+            Found { name: place.name(), place, size: object.size, tag }
         });
         Ok(found.collect())
     }
@@ -433,7 +436,28 @@ fn find_local(pattern: &Path) -> Result<Vec<Found>, Error> {
 
 fn found_local(path: &Path) -> Option<Found> {
     let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
-    Some(Found { place: Place::Local(path.to_path_buf()), size: metadata.len(), tag: local_tag(&metadata) })
+    let place = Place::Local(path.to_path_buf());
+    Some(Found { name: place.name(), place, size: metadata.len(), tag: local_tag(&metadata) })
+}
+
+/// Gives files of one name that were found together names that tell them apart: with the folder, or as many as it takes.
+fn name_apart(found: &mut [Found]) {
+    for parts in 2.. {
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        found.iter().for_each(|one| *counts.entry(one.name.clone()).or_default() += 1);
+        let mut longer = false;
+        for one in found.iter_mut().filter(|one| counts[&one.name] > 1) {
+            let key = one.place.key();
+            let all: Vec<&str> = key.split('/').collect();
+            if let Some(from) = all.len().checked_sub(parts) {
+                one.name = all[from..].join("/");
+                longer = true;
+            }
+        }
+        if !longer {
+            return;
+        }
+    }
 }
 
 fn local_tag(metadata: &fs::Metadata) -> String {
