@@ -61,6 +61,7 @@ impl Survey {
             self.parties.count(&reconciled.records, &reconciled.outcomes);
         }
     }
+
     /// Adds what is known of other outcomes.
     pub fn add(&mut self, more: Self) {
         self.rates.add(&more.rates);

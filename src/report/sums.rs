@@ -119,21 +119,16 @@ impl CodeSums {
             let first = difference.ledger.first().or(difference.statement.first());
             if let Some(&first) = first.filter(|_| !difference.is_settled()) {
                 let currency = reconciled.records[first as usize].currency;
-                let (count, sums) = self.0.entry((difference.severity, difference.code, currency)).or_default();
-                *count += 1;
                 let figures = [difference.exposure, difference.at_risk, difference.fee_delta];
-                sums.iter_mut().zip(figures).for_each(|(sum, figure)| *sum += figure.unwrap_or_default());
+                let key = (difference.severity, difference.code, currency);
+                merge(&mut self.0, key, (1, figures.map(Option::unwrap_or_default)));
             }
         }
     }
 
     /// Adds those of other outcomes.
     pub fn add(&mut self, other: &Self) {
-        for (key, (more, figures)) in &other.0 {
-            let (count, sums) = self.0.entry(*key).or_default();
-            *count += more;
-            sums.iter_mut().zip(figures).for_each(|(sum, &figure)| *sum += figure);
-        }
+        other.0.iter().for_each(|(key, more)| merge(&mut self.0, *key, *more));
     }
 
     /// A line for each, the most urgent first.
