@@ -34,13 +34,14 @@ use crate::carry::roll::Roll;
 use crate::error::{Complaint, Error};
 use crate::job::{Evidence, Plan};
 use crate::outputs::{Apart, Frame, Slice};
+use crate::pipeline::at_once;
 use crate::progress::Progress;
 use crate::reconcile::{self, Reconciled};
 use crate::report::evidence::Paired;
 use crate::report::schema::{DIFFERENCES, DIFFERENCES_FOR_PEOPLE, OPEN_ITEMS, OPEN_ITEMS_FOR_PEOPLE};
 use crate::report::sums::Sums;
 use crate::report::tables::{self, id_number};
-use crate::report::{Runs, Table};
+use crate::report::{PART, Runs, Table};
 use crate::settle::{self, Entry};
 use crate::survey::Survey;
 use crate::turns::each_lot;
@@ -57,12 +58,12 @@ const WHOLE: u64 = 2;
 const SURVEY: u64 = 4;
 /// That of what evidence, history and journal need of them.
 const KEPT: u64 = 4;
+/// That of the records that are read at once.
+const TURN: u64 = 8;
 /// Bytes that a matched pair takes until it is in the evidence.
 const BYTES_OF_A_PAIR: usize = 2 * size_of::<Paired>();
 /// Bytes that a settled difference takes until it is in the journal, its texts included.
 const BYTES_OF_AN_ENTRY: usize = 1_000;
-/// That of the records that are read at once.
-const TURN: u64 = 8;
 
 /// What records are decided by.
 #[derive(Clone, Copy)]
@@ -235,7 +236,7 @@ impl Rules<'_> {
             .map_err(|error| refused(error, whole.len(), carried.len()))?;
         let shared = Shared::among(count + carried.len());
         let bound = self.bound(&whole, carried, found, &shared, progress)?;
-        let mut sorted = Sorted { names: Names::asked(carried, found), whole, ..Sorted::default() };
+        let mut sorted = Sorted { whole, ..Sorted::default() };
         let mut waiting = Vec::new();
         let stage = ("sort out", progress);
         let room = agree::room_for(limit / TURN);
@@ -480,8 +481,11 @@ impl<'m> Decided<'m> {
     /// The tables of it, with those of what was decided together.
     pub fn finish(mut self, frame: &Frame<'_>, whole: Slice<'_, '_>) -> Result<Apart, Error> {
         let numbered = tables::numbered(whole.ids, whole.reconciled);
-        self.differences.put(frame.tables(whole).parts_of_differences(&numbered)?)?;
-        self.open.put(frame.leaving(whole).parts()?)?;
+        let tables = frame.tables(whole);
+        for some in numbered.chunks(PART * at_once()) {
+            self.differences.put(tables.parts_of_differences(some)?)?;
+        }
+        frame.leaving(whole).each_part(|part| self.open.put(vec![part]))?;
         let differences = self.differences.merged(Some(frame.for_people(&DIFFERENCES_FOR_PEOPLE)), |_| Ok(()))?;
         let open = self.open.merged(Some(frame.for_people(&OPEN_ITEMS_FOR_PEOPLE)), |_| Ok(()))?;
         let (ended, entries) = (Mutex::new(self.ended), Mutex::new(self.entries));
@@ -499,19 +503,17 @@ impl<'c> Rules<'c> {
         apart: &[Vec<u64>],
         told: Told<'_>,
         frame: &Frame<'_>,
-        making: &mut worklist::Making<'_, O>,
+        (register, making): (&worklist::Register, &mut worklist::Making<'_, O>),
         progress: &Progress,
     ) -> Result<Decided<'c>, Error> {
         let mut decided = Decided::new(self.plan, self.night);
         let room = agree::room_for(self.night.memory.limit / TURN);
-        let register = making.take_register();
-        let make = |residue: &Residue| self.decided_lot(residue, told, frame, &register);
+        let make = |residue: &Residue| self.decided_lot(residue, told, frame, register);
         let stage = ("decide", progress);
         each_lot(self.night, self.scan, (apart, self.agreed.repeated), room, stage, make, |lot| {
             let items = decided.take(lot)?;
             making.put(items)
         })?;
-        making.give_register(register);
         Ok(decided)
     }
 
@@ -543,9 +545,13 @@ impl<'c> Rules<'c> {
             entries: settle::settled(plan, &tables, &ids)?,
             awaited: frame.awaited(&reconciled),
             differences: tables.parts_of_differences(&tables::numbered(&ids, &reconciled))?,
-            open: frame.leaving(slice).parts()?,
+            open: Vec::new(),
             items: frame.wanted(slice).lot(0..ids.len(), register)?,
         };
+        frame.leaving(slice).each_part(|part| {
+            lot.open.push(part);
+            Ok(())
+        })?;
         lot.sums.count(&reconciled, policy);
         lot.roll.count(plan, &reconciled);
         if plan.carry.history_days > 0 {

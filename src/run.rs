@@ -162,15 +162,17 @@ pub fn run(
     let mut roll = Roll::opening(plan, residue.all_carried(), &lapsed);
     roll.count(plan, &reconciled);
     let replaced = replaces.as_ref().map(|(commit, _)| Link::of(date, commit));
-    let making =
-        || Register::read(store, plan, &chain, replaced.as_ref()).map(|out| worklist::making(out, &night.memory));
+    let begin = || {
+        let register = Register::read(store, plan, &chain, replaced.as_ref())?;
+        Ok::<_, Error>((register, worklist::making(&night.memory)))
+    };
     let mut made_apart = Apart::default();
     let mut begun = None;
     if apart.iter().any(|part| !part.is_empty()) {
         let told = Told { mistaken: &mistaken, verdict: &verdict, parties: &survey.parties };
-        let mut worklist = making()?;
-        let mut decided = rules.decide(&apart, told, &frame, &mut worklist, progress)?;
-        begun = Some(worklist);
+        let (register, mut making) = begin()?;
+        let mut decided = rules.decide(&apart, told, &frame, (&register, &mut making), progress)?;
+        begun = Some((register, making));
         sums.add(std::mem::take(&mut decided.sums));
         ends.add(&decided.ends);
         fetched.iter_mut().zip(&decided.fetched).for_each(|(all, more)| all.add(more));
@@ -199,8 +201,8 @@ pub fn run(
     let mut summary = parts.summary(sums)?;
     let made = Made { frame, slice, apart: &made_apart, intake: &intake, agreed: &agreed };
     let of_the_rest = || {
-        let making = begun.map_or_else(making, Ok)?;
-        let worklist = frame.wanted(slice).written(making, frame.for_people(&WORKLIST_FOR_PEOPLE))?;
+        let (register, making) = begun.map_or_else(begin, Ok)?;
+        let worklist = frame.wanted(slice).written(register, making, frame.for_people(&WORKLIST_FOR_PEOPLE))?;
         summary.worklist = summary::worklist_lines(&worklist.counts);
         let booked = Booked::read(store, plan, replaced.as_ref(), &residue, &reconciled)?;
         made.of_the_rest(&summary, worklist, &booked)

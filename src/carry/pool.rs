@@ -252,14 +252,13 @@ impl Leaving<'_, '_> {
         in_rows(OPEN_ITEMS, Some(people), (&kept, PART), &self.night.memory, |sheet, one| self.put(sheet, one))
     }
 
-    /// The same in parts.
-    pub fn parts(&self) -> Result<Vec<Table>, Error> {
-        let part = |some: &[Kept<'_>]| {
+    /// Shows the same part by part.
+    pub fn each_part(&self, mut each: impl FnMut(Table) -> Result<(), Error>) -> Result<(), Error> {
+        self.in_order().chunks(PART).try_for_each(|some| {
             let mut sheet = Sheet::new(OPEN_ITEMS);
             some.iter().for_each(|one| self.put(&mut sheet, one));
-            sheet.finish()
-        };
-        self.in_order().chunks(PART).map(part).collect()
+            each(sheet.finish()?)
+        })
     }
 
     fn put(&self, sheet: &mut Sheet, one: &Kept<'_>) {

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! A run is Parquet with light compression. Runs are read back side by side, a few rows at a time from each, and never
-//! more of them than there is room for, so that memory is bounded whatever the number of rows. What comes out is the same bytes whatever was put in
-//! which lot, and whatever went to disk: parts of the same length in the same order.
+//! more of them than there is room for, so that memory is bounded whatever the number of rows. What comes out is the
+//! same bytes whatever was put in which lot, and whatever went to disk: parts of the same length in the same order.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -57,7 +57,8 @@ pub struct Runs<'m, O> {
 }
 
 impl<'m, K: Ord + Send, O: Fn(&Table) -> Vec<K> + Sync> Runs<'m, O> {
-    /// None yet; `order` says where the rows of the first batch of a table belong, and no two rows belong to one place.
+    /// None yet; `order` says where the rows of the first batch of a table belong;
+    /// those that belong to one place stay in the order in which they are put.
     #[must_use]
     pub const fn new(spec: TableSpec, memory: &'m Memory, order: O) -> Self {
         Self { spec, memory, order, held: Vec::new(), bytes: 0, all: (0, 0), spilled: Vec::new() }
@@ -136,10 +137,10 @@ impl<'m, K: Ord + Send, O: Fn(&Table) -> Vec<K> + Sync> Runs<'m, O> {
         mut each: impl FnMut(&[Table]) -> Result<(), Error> + Send,
     ) -> Result<Written, Error> {
         let broken = |e: &dyn std::fmt::Display| Memory::cannot_spill(&self.memory.spill_dir, e);
-        let mut sources: Vec<Source> = std::mem::take(&mut self.held).into_iter().map(Source::held).collect();
-        for run in std::mem::take(&mut self.spilled).into_iter().flatten() {
-            sources.push(self.read(run)?);
-        }
+        // In the order in which they were put: the longer a run, the older it is.
+        let spilled = std::mem::take(&mut self.spilled).into_iter().rev().flatten();
+        let mut sources = spilled.map(|run| self.read(run)).collect::<Result<Vec<_>, Error>>()?;
+        sources.extend(std::mem::take(&mut self.held).into_iter().map(Source::held));
         let mut merge = Merge::of(self.spec, &self.order, sources).map_err(|e| broken(&e))?;
         in_lots(self.spec, people, self.memory, || {
             let lot = merge.lot().map_err(|e| broken(&e))?;
@@ -358,6 +359,26 @@ mod tests {
                     assert!(merged.whole().unwrap() == single.whole().unwrap(), "{count} rows in {lots} lots");
                 }
             }
+        }
+    }
+    #[test]
+    fn rows_of_one_place_stay_in_the_order_in_which_they_are_put() {
+        let all: Vec<i64> = (0..60_000).collect();
+        let held = Memory { output: 10_000, ..Memory::of_machine() };
+        // Nothing on disk, some of it, and so many runs that some are merged before.
+        for (rows, levels) in [(held.rows, 0..=0), (4_000_000, 1..=1), (100_000, 2..=9)] {
+            let memory = Memory { rows, ..held.clone() };
+            let tens = |table: &Table| numbers(table).into_iter().map(|number| number / 1_000).collect();
+            let mut runs = Runs::new(SPEC, &memory, tens);
+            all.chunks(700).for_each(|lot| runs.put(vec![table(lot).unwrap()]).unwrap());
+            assert!(levels.contains(&runs.spilled.len()), "{} levels", runs.spilled.len());
+            let mut seen = Vec::new();
+            let merged = runs.merged(None, |lot| {
+                seen.extend(lot.iter().flat_map(numbers));
+                Ok(())
+            });
+            assert_eq!(merged.unwrap().rows, 60_000);
+            assert!(seen == all);
         }
     }
 }

@@ -125,16 +125,15 @@ impl Lot {
 
 /// The worklist in the making, from the items of some differences at a time.
 pub struct Making<'m, O> {
-    register: Register,
     runs: Runs<'m, O>,
     counts: BTreeMap<(State, Verb), u64>,
     asking: Vec<u128>,
 }
 
-/// A worklist without items yet; `register` has what is out.
+/// A worklist without items yet.
 #[must_use]
-pub fn making(register: Register, memory: &Memory) -> Making<'_, impl Fn(&Table) -> Vec<Rank> + Sync> {
-    Making { register, runs: Runs::new(WORKLIST, memory, order()), counts: BTreeMap::new(), asking: Vec::new() }
+pub fn making(memory: &Memory) -> Making<'_, impl Fn(&Table) -> Vec<Rank> + Sync> {
+    Making { runs: Runs::new(WORKLIST, memory, order()), counts: BTreeMap::new(), asking: Vec::new() }
 }
 
 impl<O: Fn(&Table) -> Vec<Rank> + Sync> Making<'_, O> {
@@ -143,16 +142,6 @@ impl<O: Fn(&Table) -> Vec<Rank> + Sync> Making<'_, O> {
         lot.counts.into_iter().for_each(|(what, count)| *self.counts.entry(what).or_default() += count);
         self.asking.extend(lot.asking);
         self.runs.put(vec![lot.rows])
-    }
-
-    /// What is out, for items that are made while others are taken.
-    pub fn take_register(&mut self) -> Register {
-        std::mem::take(&mut self.register)
-    }
-
-    /// Takes it back.
-    pub fn give_register(&mut self, register: Register) {
-        self.register = register;
     }
 }
 
@@ -199,10 +188,10 @@ impl Wanted<'_, '_> {
     /// sorted in memory as long as there is room, else on the local disk.
     pub fn written<O: Fn(&Table) -> Vec<Rank> + Sync + Send>(
         &self,
+        mut register: Register,
         mut making: Making<'_, O>,
         people: ForPeople<'_>,
     ) -> Result<Worklist, Error> {
-        let mut register = making.take_register();
         let is_large = |at: usize| self.records_of(self.ids[at].1) > LOT;
         let lots = self.lots();
         let mut some = lots.chunks(at_once());
