@@ -17,6 +17,7 @@ use std::sync::Mutex;
 
 use indicatif::{HumanBytes, HumanCount};
 use rayon::prelude::*;
+use tieout_kernel::calendar::Day;
 use tieout_kernel::key::{KeyHasher, KindClass, Pass, event_key, order_key};
 use tieout_kernel::outcome::Outcome;
 use tieout_kernel::pass;
@@ -26,25 +27,24 @@ use tieout_kernel::record::{Book, Kind, Record};
 use tieout_kernel::settle::Verdict;
 use tieout_kernel::severity::Parties;
 
-use crate::agree::{self, Agreed, Night, Residue, Scan};
-use crate::carry::Carried;
+use crate::agree::{self, Agreed, Night, Residue, Scan, is_carried, part_of};
 use crate::carry::history::{self, Filter, Found, Names};
-use crate::carry::pool;
+use crate::carry::pool::{self, Pool};
 use crate::carry::roll::Roll;
 use crate::error::{Complaint, Error};
 use crate::job::{Evidence, Plan};
-use crate::outputs::{Apart, Frame, Slice};
+use crate::outputs::{Apart, Frame, Slice, first_seen};
 use crate::pipeline::at_once;
 use crate::progress::Progress;
 use crate::reconcile::{self, Reconciled};
-use crate::report::evidence::Paired;
+use crate::report::evidence::Pairs;
 use crate::report::schema::{DIFFERENCES, DIFFERENCES_FOR_PEOPLE, OPEN_ITEMS, OPEN_ITEMS_FOR_PEOPLE};
 use crate::report::sums::Sums;
 use crate::report::tables::{self, id_number};
 use crate::report::{PART, Runs, Table};
 use crate::settle::{self, Entry};
 use crate::survey::Survey;
-use crate::turns::each_lot;
+use crate::turns::Turns;
 use crate::weigh::{self, RateFile};
 use crate::worklist;
 
@@ -60,8 +60,6 @@ const SURVEY: u64 = 4;
 const KEPT: u64 = 4;
 /// That of the records that are read at once.
 const TURN: u64 = 8;
-/// Bytes that a matched pair takes until it is in the evidence.
-const BYTES_OF_A_PAIR: usize = 2 * size_of::<Paired>();
 /// Bytes that a settled difference takes until it is in the journal, its texts included.
 const BYTES_OF_AN_ENTRY: usize = 1_000;
 
@@ -80,6 +78,10 @@ pub struct Rules<'c> {
     pub scan: &'c Scan,
     /// What the fast path came to.
     pub agreed: &'c Agreed,
+    /// What the day before left.
+    pub pool: &'c Pool<'c>,
+    /// Into how many partitions keys are put.
+    pub parts: usize,
     /// Whether the history reaches back far enough to say that nobody knows an order.
     pub judge_orphans: bool,
 }
@@ -98,10 +100,10 @@ pub struct Sorted {
 }
 
 impl Sorted {
-    /// Everything together.
+    /// Everything together: what the day before left, and what differs.
     #[must_use]
-    pub fn together(partitions: &[Vec<u64>]) -> Self {
-        let mut whole = partitions.concat();
+    pub fn together(pool: &Pool<'_>, partitions: &[Vec<u64>]) -> Self {
+        let mut whole: Vec<u64> = pool.places().chain(partitions.iter().flatten().copied()).collect();
         whole.par_sort_unstable();
         Self { whole, ..Self::default() }
     }
@@ -115,13 +117,8 @@ impl Sorted {
     }
 }
 
-/// What the days before, and records without a number, have to do with.
-struct Bound {
-    /// Numbers, by the hash of account, class and number.
-    keys: HashSet<u128>,
-    /// Ids of differences.
-    ids: HashSet<u128>,
-}
+/// What has to do with more than one number: numbers, by the hash of account, class and number.
+struct Bound(HashSet<u128>);
 
 /// Which numbers, orders and amounts more than one record has that no pass decided yet; some of those said to be shared
 /// are not.
@@ -210,86 +207,92 @@ struct Group {
 impl Rules<'_> {
     /// Whether all that differs can be decided together.
     #[must_use]
-    pub fn fit_together(&self, partitions: &[Vec<u64>], carried: &[Carried]) -> bool {
-        let (memory, count) = (&self.night.memory, partitions.iter().map(Vec::len).sum());
-        agree::fits_whole(count, 0, memory.whole).is_ok()
-            && agree::fits_whole(count, carried.len(), memory.limit).is_ok()
+    pub fn fit_together(&self, partitions: &[Vec<u64>]) -> bool {
+        let (memory, tonight) = (&self.night.memory, partitions.iter().map(Vec::len).sum());
+        self.pool.is_held()
+            && agree::fits_whole(tonight, 0, memory.whole).is_ok()
+            && agree::fits_whole(tonight, self.pool.known.len(), memory.limit).is_ok()
     }
 
     /// Says which records are decided where; `partitions` are those of the residue.
     ///
     /// # Errors
     /// When a file cannot be read again, or more than fits has to be decided together.
-    pub fn sort_out(
-        &self,
-        partitions: Vec<Vec<u64>>,
-        carried: &[Carried],
-        found: &Found,
-        progress: &Progress,
-    ) -> Result<Sorted, Error> {
+    pub fn sort_out(&self, residue: Vec<Vec<u64>>, found: &Found, progress: &Progress) -> Result<Sorted, Error> {
         let limit = self.night.memory.limit;
-        let count: usize = partitions.iter().map(Vec::len).sum();
-        let mut partitions = partitions;
-        let mut whole = if partitions.is_empty() { Vec::new() } else { std::mem::take(&mut partitions[0]) };
-        whole.sort_unstable();
-        agree::fits_whole(whole.len(), carried.len(), limit)
-            .map_err(|error| refused(error, whole.len(), carried.len()))?;
-        let shared = Shared::among(count + carried.len());
-        let bound = self.bound(&whole, carried, found, &shared, progress)?;
+        let tonight: usize = residue.iter().map(Vec::len).sum();
+        let (whole, partitions) = self.with_earlier(residue);
+        fit(&whole, limit).map_err(|error| refused(error, &whole))?;
+        let shared = Shared::among(tonight + self.pool.known.len());
+        let bound = self.bound(&whole, found, &shared, progress)?;
         let mut sorted = Sorted { whole, ..Sorted::default() };
         let mut waiting = Vec::new();
-        let stage = ("sort out", progress);
-        let room = agree::room_for(limit / TURN);
-        let names = Names::asked(carried, found);
+        let turns = self.turns();
+        let names = Names::asked(&self.pool.unnamed, found);
         let make = |residue: &Residue| Ok(self.sorted_lot(residue, &bound, &names, None));
-        each_lot(self.night, self.scan, (&partitions, self.agreed.repeated), room, stage, make, |mut lot| {
+        turns.each_lot(&partitions, ("sort out", progress), make, |mut lot| {
             lot.asks.iter().for_each(|asks| shared.add(asks));
             waiting.push(std::mem::take(&mut lot.waiting));
             sorted.take(lot, limit)
         })?;
         drop(partitions);
-        let left: usize = waiting.iter().map(Vec::len).sum();
-        let fits = |records: usize| agree::fits_whole(records, carried.len(), limit / WHOLE).is_ok();
-        let all = sorted.whole.len() + left;
-        if fits(all) && agree::fits_whole(all, 0, self.night.memory.whole).is_ok() {
-            sorted.whole.extend(waiting.iter().flatten());
+        let all: Vec<u64> = sorted.whole.iter().chain(waiting.iter().flatten()).copied().collect();
+        if fit(&all, limit / WHOLE).is_ok() && fit(&all, self.night.memory.whole).is_ok() {
+            sorted.whole = all;
         } else {
+            drop(all);
             let make = |residue: &Residue| Ok(self.sorted_lot(residue, &bound, &names, Some(&shared)));
-            each_lot(self.night, self.scan, (&waiting, self.agreed.repeated), room, stage, make, |lot| {
-                sorted.take(lot, limit)
-            })?;
+            turns.each_lot(&waiting, ("sort out", progress), make, |lot| sorted.take(lot, limit))?;
         }
-        if fits(sorted.whole.len()) {
-            sorted.whole.sort_unstable();
+        sorted.whole.par_sort_unstable();
+        if fit(&sorted.whole, limit / WHOLE).is_ok() {
             return Ok(sorted);
         }
         // Most of it concerns the rest: then all of it is decided together, if that fits.
-        agree::fits_whole(count, carried.len(), limit)
-            .map_err(|error| refused(error, sorted.whole.len(), carried.len()))?;
+        agree::fits_whole(tonight, self.pool.known.len(), limit).map_err(|error| refused(error, &sorted.whole))?;
         sorted.apart.push(sorted.whole);
-        Ok(Sorted::together(&sorted.apart))
+        Ok(Sorted::together(&Pool::default(), &sorted.apart))
+    }
+
+    /// What is decided together in any case, and the partitions of the rest; `residue` is what differs of tonight.
+    fn with_earlier(&self, residue: Vec<Vec<u64>>) -> (Vec<u64>, Vec<Vec<u64>>) {
+        let mut residue = residue.into_iter();
+        let mut whole = residue.next().unwrap_or_default();
+        let mut partitions: Vec<Vec<u64>> = residue.collect();
+        partitions.resize(self.parts, Vec::new());
+        for (place, one) in self.pool.places().zip(&self.pool.known) {
+            match one.key().filter(|_| !one.is_tied) {
+                Some(key) => partitions[part_of(key, self.parts)].push(place),
+                None => whole.push(place),
+            }
+        }
+        whole.par_sort_unstable();
+        (whole, partitions)
+    }
+
+    fn turns(&self) -> Turns<'_> {
+        Turns {
+            night: self.night,
+            scan: self.scan,
+            repeated: self.agreed.repeated,
+            pool: Some(self.pool),
+            room: agree::room_for(self.night.memory.limit / TURN),
+        }
     }
 
     /// What records that are decided together in any case have to do with.
-    fn bound(
-        &self,
-        whole: &[u64],
-        carried: &[Carried],
-        found: &Found,
-        shared: &Shared,
-        progress: &Progress,
-    ) -> Result<Bound, Error> {
+    fn bound(&self, whole: &[u64], found: &Found, shared: &Shared, progress: &Progress) -> Result<Bound, Error> {
         let (night, seed) = (self.night, self.night.seed);
         let mut keys: HashSet<u128> = found.rows.iter().map(|row| row.key).collect();
         let mut bind = |record: &Record<'_>| {
             keys.extend(name_of(record, seed));
             shared.add(&Asks::of(record, self.policy, seed));
         };
-        carried.iter().for_each(|one| bind(&one.record(0, &[])));
-        let residue = agree::fetch(night, &self.scan.lines_before, whole, self.agreed.repeated, progress)?;
+        let (carried, tonight) = whole.split_at(whole.partition_point(|&place| is_carried(place)));
+        self.pool.fetch(carried)?.iter().for_each(|(place, one)| bind(&one.record(*place, &[])));
+        let residue = agree::fetch(night, &self.scan.lines_before, tonight, self.agreed.repeated, progress)?;
         (0..residue.len()).for_each(|at| bind(&residue.record(night, at)));
-        let ids = carried.iter().filter_map(|one| one.difference.as_deref()).map(id_number).collect();
-        Ok(Bound { keys, ids })
+        Ok(Bound(keys))
     }
 
     /// Sorts out one lot; once `shared` knows what is shared, nothing waits any more.
@@ -298,15 +301,17 @@ impl Rules<'_> {
         let compared = residue.compared();
         let mut records = residue.records(night, &compared);
         reconcile::mark(&mut records, self.agreed, night.seed, self.judge_orphans);
-        let names = names.among(night.seed, records.iter());
+        let names = names.among(night.seed, records.iter().copied());
         // Whoever has no number is not in any of these lots.
         let keys: Vec<u128> = records.iter().map(|record| name_of(record, night.seed).unwrap_or_default()).collect();
         let key_of = |at: u32| keys[at as usize];
         let mut groups: HashMap<u128, Group> = HashMap::with_capacity(records.len());
-        for (record, key) in records.iter().zip(&keys) {
+        let is_lent = |id: &str| self.pool.lent_ids.contains(&id_number(id));
+        for (at, (record, key)) in records.iter().zip(&keys).enumerate() {
             let group = groups.entry(*key).or_default();
             group.records += 1;
-            group.whole |= group.records > MANY || bound.keys.contains(key) || self.is_suspect(record);
+            group.whole |= group.records > MANY || bound.0.contains(key) || self.is_suspect(record);
+            group.whole |= residue.carried(at).and_then(|one| one.difference.as_deref()).is_some_and(is_lent);
         }
         let all: Vec<u32> = (0_u32..).zip(&records).map(|(at, _)| at).collect();
         let resolved = pass::run(Pass::K1, &records, &all, policy);
@@ -337,9 +342,8 @@ impl Rules<'_> {
         outcomes.retain(|outcome| is_apart(&groups, outcome));
         let mut reconciled = Reconciled { records, outcomes };
         let mut ids = tables::identified(&self.plan.job, &reconciled, residue);
-        // Where a difference of an earlier night has the id, this one has another.
-        let taken: Vec<usize> =
-            ids.iter().filter(|(id, _)| bound.ids.contains(&id_number(id))).map(|(_, at)| *at).collect();
+        // Where a difference under another number has the id, this one may have to have another.
+        let taken: Vec<usize> = ids.iter().filter(|(id, _)| is_lent(id)).map(|(_, at)| *at).collect();
         if !taken.is_empty() {
             for (first, _) in taken.iter().filter_map(|&at| reconciled.outcomes[at].records().next()) {
                 groups.entry(key_of(first)).or_default().whole = true;
@@ -398,10 +402,12 @@ pub struct Decided<'m> {
     pub sums: Sums,
     /// Where the records ended.
     pub ends: Ends,
-    /// What the records come to: ledger, statement.
-    pub fetched: [Tally; 2],
+    /// What tonight's records come to, and those of earlier nights: ledger, statement.
+    pub fetched: [[Tally; 2]; 2],
     /// What they open.
     pub roll: Roll,
+    /// What earlier nights settled of it and is no longer so.
+    pub opened: Vec<(Day, String)>,
     /// What goes into files with the rest, and bytes that there are for it.
     files: Apart,
     room: u64,
@@ -416,10 +422,11 @@ pub struct Decided<'m> {
 struct DecidedLot {
     sums: Sums,
     ends: Ends,
-    fetched: [Tally; 2],
+    fetched: [[Tally; 2]; 2],
     roll: Roll,
+    opened: Vec<(Day, String)>,
     ended: history::Rest,
-    paired: Vec<Paired>,
+    pairs: Pairs,
     entries: Vec<Entry>,
     awaited: BTreeSet<String>,
     differences: Vec<Table>,
@@ -433,8 +440,9 @@ impl<'m> Decided<'m> {
         Self {
             sums: Sums::default(),
             ends: Ends::default(),
-            fetched: <[Tally; 2]>::default(),
+            fetched: <[[Tally; 2]; 2]>::default(),
             roll: Roll::default(),
+            opened: Vec::new(),
             files: Apart::default(),
             room: memory.limit / KEPT,
             ended: history::Rest::default(),
@@ -447,10 +455,11 @@ impl<'m> Decided<'m> {
     fn take(&mut self, lot: DecidedLot) -> Result<worklist::Lot, Error> {
         self.sums.add(lot.sums);
         self.ends.add(&lot.ends);
-        self.fetched.iter_mut().zip(&lot.fetched).for_each(|(all, more)| all.add(more));
-        self.roll.add(lot.roll);
+        add_tallies(&mut self.fetched, &lot.fetched);
+        self.roll.add(&lot.roll);
+        self.opened.extend(lot.opened);
         self.ended.add(&lot.ended);
-        self.files.paired.extend(lot.paired);
+        self.files.pairs.add(lot.pairs);
         self.entries.extend(lot.entries);
         self.files.awaited.extend(lot.awaited);
         self.fits()?;
@@ -461,13 +470,13 @@ impl<'m> Decided<'m> {
 
     /// Refuses to keep more for evidence, history and journal than there is room for.
     fn fits(&self) -> Result<(), Error> {
-        let (pairs, ended, entries) = (self.files.paired.len(), self.ended.bytes(), self.entries.len());
-        let bytes = (pairs * BYTES_OF_A_PAIR + ended + entries * BYTES_OF_AN_ENTRY) as u64;
+        let (pairs, entries) = (self.files.pairs.len(), self.entries.len() + self.opened.len());
+        let bytes = (self.files.pairs.bytes() + self.ended.bytes() + entries * BYTES_OF_AN_ENTRY) as u64;
         if bytes <= self.room {
             return Ok(());
         }
         let what = format!(
-            "of what differs {} pairs match after all and {} are settled, which takes {} of memory; there is room for {}",
+            "of what differs {} pairs match after all and {} are settled or taken back, which takes {} of memory; there is room for {}",
             HumanCount(pairs as u64),
             HumanCount(entries as u64),
             HumanBytes(bytes),
@@ -507,10 +516,8 @@ impl<'c> Rules<'c> {
         progress: &Progress,
     ) -> Result<Decided<'c>, Error> {
         let mut decided = Decided::new(self.plan, self.night);
-        let room = agree::room_for(self.night.memory.limit / TURN);
         let make = |residue: &Residue| self.decided_lot(residue, told, frame, register);
-        let stage = ("decide", progress);
-        each_lot(self.night, self.scan, (apart, self.agreed.repeated), room, stage, make, |lot| {
+        self.turns().each_lot(apart, ("decide", progress), make, |lot| {
             let items = decided.take(lot)?;
             making.put(items)
         })?;
@@ -534,14 +541,17 @@ impl<'c> Rules<'c> {
         settle::give(plan, rates, told.verdict, &mut reconciled, &ids)?;
         weigh::apply(plan, policy, rates, night, residue, &mut reconciled, told.parties);
         let slice = Slice { residue, reconciled: &reconciled, ids: &ids };
+        let first_seen = first_seen(residue.all_carried());
+        let frame = &Frame { first_seen: &first_seen, ..*frame };
         let tables = frame.tables(slice);
         let mut lot = DecidedLot {
             sums: Sums::default(),
             ends: reconciled.ended()?,
-            fetched: reconciled.tallies(true),
+            fetched: [true, false].map(|tonight| reconciled.tallies(tonight)),
             roll: Roll::default(),
+            opened: settle::opened_again(residue, &reconciled),
             ended: history::Rest::default(),
-            paired: if plan.evidence == Evidence::References { tables.paired() } else { Vec::new() },
+            pairs: if plan.evidence == Evidence::References { tables.paired() } else { Pairs::default() },
             entries: settle::settled(plan, &tables, &ids)?,
             awaited: frame.awaited(&reconciled),
             differences: tables.parts_of_differences(&tables::numbered(&ids, &reconciled))?,
@@ -561,14 +571,24 @@ impl<'c> Rules<'c> {
     }
 }
 
+/// Adds what some records come to, tonight's and those of earlier nights, to what others do.
+pub fn add_tallies(all: &mut [[Tally; 2]; 2], more: &[[Tally; 2]; 2]) {
+    all.as_flattened_mut().iter_mut().zip(more.as_flattened()).for_each(|(all, more)| all.add(more));
+}
+
+/// Refuses records that take more memory than there is until all is published.
+fn fit(places: &[u64], limit: u64) -> Result<(), Error> {
+    let carried = places.iter().filter(|&&place| is_carried(place)).count();
+    agree::fits_whole(places.len() - carried, carried, limit)
+}
+
 /// Says of a night that is refused what could not be decided apart.
-fn refused(error: Error, together: usize, carried: usize) -> Error {
+fn refused(error: Error, whole: &[u64]) -> Error {
     let Error::Limit(complaint) = error else { return error };
     let what = format!(
-        "{}; {} of them have to do with other numbers or earlier nights, which left {} records",
+        "{}; {} of them have to do with more than one number, or with what earlier nights matched",
         complaint.what,
-        HumanCount(together as u64),
-        HumanCount(carried as u64)
+        HumanCount(whole.len() as u64)
     );
     Error::Limit(Complaint { what, ..complaint })
 }

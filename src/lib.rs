@@ -62,6 +62,7 @@ pub mod carry;
 pub mod cli;
 pub mod compare;
 pub mod controls;
+mod distinct;
 pub mod error;
 pub mod explain;
 pub mod expression;

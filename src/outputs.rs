@@ -12,16 +12,17 @@ use tieout_kernel::outcome::{Outcome, State};
 use tieout_kernel::record::{Book, Origin};
 
 use crate::agree::{self, Agreed, Night, Residue, Scan};
+use crate::carry::Carried;
 use crate::carry::days::{Chain, Incomplete, Withheld};
 use crate::carry::history;
-use crate::carry::pool::Leaving;
+use crate::carry::leaving::Leaving;
 use crate::error::Error;
 use crate::finding::Finding;
 use crate::intake::Intake;
 use crate::job::{Evidence, Language, Plan};
 use crate::publish::Output;
 use crate::reconcile::Reconciled;
-use crate::report::evidence::{Lines, Paired};
+use crate::report::evidence::{Lines, Pairs};
 use crate::report::schema::{
     DIFFERENCES_FOR_PEOPLE, INPUTS, MATCHES, OPEN_ITEMS_FOR_PEOPLE, SETTLEMENTS_FOR_PEOPLE, SUMMARY_FOR_PEOPLE,
 };
@@ -146,13 +147,25 @@ impl<'f> Frame<'f> {
     }
 }
 
+/// When differences that are not new were seen first, by id.
+pub fn first_seen<'c>(carried: impl Iterator<Item = &'c Carried>) -> BTreeMap<String, Day> {
+    let mut first_seen = BTreeMap::new();
+    for one in carried.filter(|one| one.origin.is_pool()) {
+        if let Some(id) = &one.difference {
+            let first = first_seen.entry(id.clone()).or_insert(one.first_seen);
+            *first = (*first).min(one.first_seen);
+        }
+    }
+    first_seen
+}
+
 /// What was decided apart from the rest, as far as it goes into files with it. What is made once is taken out then.
 #[derive(Default)]
 pub struct Apart {
     /// What ended of it, where there is a history.
     pub ended: Mutex<history::Rest>,
     /// What of it matched, where evidence is kept.
-    pub paired: Vec<Paired>,
+    pub pairs: Pairs,
     /// What of it was settled.
     pub entries: Mutex<Vec<Entry>>,
     /// Sources that its records wait for.
@@ -276,7 +289,7 @@ impl Made<'_, '_> {
                 let entries = taken(&self.apart.entries);
                 files_of(settle::written(self.frame.plan, tables, self.slice.ids, booked, entries, people)?)
             }
-            Task::Matches(tables, lines) => files_of(tables.matches(self.agreed, lines, &self.apart.paired)?),
+            Task::Matches(tables, lines) => files_of(tables.matches(self.agreed, lines, &self.apart.pairs)?),
             Task::NoMatches => {
                 let none = Sheet::new(MATCHES).finish()?;
                 vec![form(&none, "csv", none.csv()), form(&none, "parquet", none.parquet())]

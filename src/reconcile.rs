@@ -47,8 +47,7 @@ pub fn mark(records: &mut [Record<'_>], agreed: &Agreed, seed: u64, judge_orphan
         if agreed.twins.contains(&record.place) {
             across.hints = Codes::NONE.with(Code::SuspectedDuplicate);
         }
-        let goes_back = matches!(record.kind, Kind::Refund | Kind::Chargeback | Kind::ChargebackReversal);
-        if let Some(order) = record.order_no.filter(|_| goes_back) {
+        if let Some(order) = record.order_no.filter(|_| record.kind.goes_back()) {
             let hash = KeyHasher::new(seed, record.account).hash(KindClass::Payment, order);
             if record.kind == Kind::Refund {
                 let side = usize::from(record.book != Book::Ledger);

@@ -1,6 +1,7 @@
 //! One job on one date: the stages, in order. This file is the whole program.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::civil;
 use tieout_kernel::calendar::Day;
@@ -11,11 +12,11 @@ use tieout_kernel::proof::{Ends, Tally};
 use tieout_kernel::record::{Book, KindSet};
 
 use crate::agree::{self, Earlier, Held, Looked, Night, NightFile, Residue, Scan, Wanted};
-use crate::apart::{Rules, Sorted, Told};
+use crate::apart::{Rules, Sorted, Told, add_tallies};
 use crate::carry::Carried;
 use crate::carry::days::{self, Chain};
-use crate::carry::history::{self, Found, Names, Texts};
-use crate::carry::pool::{self, Pool};
+use crate::carry::history::{self, Found, Names};
+use crate::carry::pool::{self, Lapsed, Pool};
 use crate::carry::roll::{self, Roll, RollForward};
 use crate::controls;
 use crate::error::Error;
@@ -24,7 +25,7 @@ use crate::intake::{self, Intake, Now};
 use crate::job::{Plan, day_of};
 use crate::memory::Memory;
 use crate::normalise::decimal_text;
-use crate::outputs::{Apart, Frame, Made, Slice};
+use crate::outputs::{Apart, Frame, Made, Slice, first_seen};
 use crate::progress::Progress;
 use crate::publish::{self, Commit, Link, Published};
 use crate::reconcile;
@@ -87,18 +88,21 @@ pub fn run(
         None => identity.clone(),
         Some((_, replaced)) => sha256(format!("{identity}\n{replaced}").as_bytes())[..ID_LENGTH].to_owned(),
     };
-    progress.stage("pool", None);
-    let Pool { carried, lapsed } = pool::read(store, plan, date, &chain)?;
-    let policy = policy_of(plan, day, &intake);
     let memory = match publish::folder_of(plan, date).path().filter(|_| !options.dry_run) {
         Some(folder) => options.memory.clone().near(folder),
         None => options.memory.clone(),
     };
-    let (night, mut scan, mut findings, blocked) = scanned(store, plan, date, &policy, &intake, &memory, progress)?;
+    progress.stage("pool", None);
+    let parts = |earlier: u64| agree::partitions(intake.files.iter().flat_map(|file| &file.open.splits), earlier);
+    let reading = pool::Reading { plan, date, seed: seed(plan), memory: &memory };
+    let (pool, parts) = reading.read(store, &chain, parts)?;
+    let policy = policy_of(plan, day, &intake);
+    let (night, mut scan, mut findings, blocked) =
+        scanned(store, plan, date, &policy, &intake, (&memory, parts), progress)?;
     progress.stage("history", None);
-    let found = remembered(store, plan, date, &chain, &night, &scan, &carried)?;
+    let found = remembered(store, plan, date, &chain, &scan, &pool)?;
     progress.stage("agree", None);
-    let mut agreed = agree::settle_agreement(&night, &mut scan, Earlier { carried: &carried, found: &found })?;
+    let mut agreed = agree::settle_agreement(&night, &mut scan, Earlier { carried: &pool.known, found: &found })?;
     let reaches = plan.carry.history_days > 0 && found.reach >= plan.carry.orphan_after;
     let residue = std::mem::take(&mut agreed.residue);
     let rules = Rules {
@@ -108,17 +112,21 @@ pub fn run(
         night: &night,
         scan: &scan,
         agreed: &agreed,
+        pool: &pool,
+        parts,
         judge_orphans: reaches,
     };
-    let sorted = if rules.fit_together(&residue, &carried) {
-        Sorted::together(&residue)
+    let sorted = if rules.fit_together(&residue) {
+        Sorted::together(&pool, &residue)
     } else {
-        rules.sort_out(residue, &carried, &found, progress)?
+        rules.sort_out(residue, &found, progress)?
     };
     let Sorted { whole, apart, mut survey, names } = sorted;
-    let mut residue = agree::fetch(&night, &scan.lines_before, &whole, agreed.repeated, progress)?;
+    let (earlier, tonight) = whole.split_at(whole.partition_point(|&place| agree::is_carried(place)));
+    let mut residue = agree::fetch(&night, &scan.lines_before, tonight, agreed.repeated, progress)?;
     progress.stage("reconcile", None);
-    bring_earlier(&night, &mut residue, carried, &found, &names);
+    residue.bring(pool.fetch(earlier)?);
+    bring_earlier(&night, &mut residue, &pool, &found, names);
     let compared = residue.compared();
     let mut records = residue.records(&night, &compared);
     reconcile::mark(&mut records, &agreed, night.seed, reaches);
@@ -130,7 +138,7 @@ pub fn run(
     let ids = tables::identified(&plan.job, &reconciled, &residue);
     survey.count(plan, &policy, &rates, &night, &residue, &reconciled, &ids);
     findings.extend(of_the_run(plan, &night, &scan, &survey, &mistaken));
-    findings.extend(of_the_days(store, plan, date, &intake, replaces.as_ref(), &chain, &lapsed)?);
+    findings.extend(of_the_days(store, plan, date, &intake, replaces.as_ref(), &chain, &pool.lapsed)?);
     let (verdict, leaning) = settle::decide(plan, &rates, survey.ballot, &survey.volume, &findings);
     findings.extend(leaning);
     settle::give(plan, &rates, &verdict, &mut reconciled, &ids)?;
@@ -158,8 +166,10 @@ pub fn run(
     let mut sums = Sums::default();
     sums.count(&reconciled, &policy);
     let mut ends = reconciled.ended()?;
-    let [mut fetched, earlier] = [true, false].map(|tonight| reconciled.tallies(tonight));
-    let mut roll = Roll::opening(plan, residue.all_carried(), &lapsed);
+    let mut fetched = [true, false].map(|tonight| reconciled.tallies(tonight));
+    let mut opened = settle::opened_again(&residue, &reconciled);
+    let mut roll = Roll::default();
+    roll.add(&pool.opening);
     roll.count(plan, &reconciled);
     let replaced = replaces.as_ref().map(|(commit, _)| Link::of(date, commit));
     let begin = || {
@@ -175,12 +185,14 @@ pub fn run(
         begun = Some((register, making));
         sums.add(std::mem::take(&mut decided.sums));
         ends.add(&decided.ends);
-        fetched.iter_mut().zip(&decided.fetched).for_each(|(all, more)| all.add(more));
-        roll.add(std::mem::take(&mut decided.roll));
+        add_tallies(&mut fetched, &decided.fetched);
+        opened.append(&mut decided.opened);
+        roll.add(&decided.roll);
         progress.stage("merge", None);
         made_apart = decided.finish(&frame, slice)?;
     }
-    prove(&night, &scan, &mut ends, &fetched, &earlier)?;
+    let [fetched, earlier] = &fetched;
+    prove(&night, &scan, &mut ends, fetched, earlier)?;
     let roll_forward = roll.lines()?;
     prove_opening(store, plan, &chain, &roll_forward)?;
 
@@ -204,7 +216,7 @@ pub fn run(
         let (register, making) = begun.map_or_else(begin, Ok)?;
         let worklist = frame.wanted(slice).written(register, making, frame.for_people(&WORKLIST_FOR_PEOPLE))?;
         summary.worklist = summary::worklist_lines(&worklist.counts);
-        let booked = Booked::read(store, plan, replaced.as_ref(), &residue, &reconciled)?;
+        let booked = Booked::read(store, plan, replaced.as_ref(), &opened)?;
         made.of_the_rest(&summary, worklist, &booked)
     };
     // What matched is most of what is written, and asks for nothing of what is made of the rest.
@@ -274,26 +286,23 @@ fn remembered(
     plan: &Plan,
     date: civil::Date,
     chain: &Chain,
-    night: &Night<'_>,
     scan: &Scan,
-    carried: &[Carried],
+    pool: &Pool<'_>,
 ) -> Result<Found, Error> {
     if plan.carry.history_days == 0 || chain.links.is_empty() {
         return Ok(Found::default());
     }
-    let filter = agree::asks_for(night, scan, carried)?;
+    let filter = agree::asks_for(scan, &pool.known)?;
     history::look_up(store, plan, date, chain, &filter)
 }
 
-/// Puts what earlier nights left beside tonight's records.
-fn bring_earlier(night: &Night<'_>, residue: &mut Residue, mut carried: Vec<Carried>, found: &Found, names: &Names) {
-    let mut texts = Texts::default();
-    texts.take(names);
-    (0..residue.len()).for_each(|at| texts.learn(night.seed, &residue.record(night, at)));
-    history::name(&mut carried, &texts);
-    residue.bring(carried);
-    let revived = revived(night, residue, found, names);
-    residue.bring(revived);
+/// Names what earlier nights left, and puts what they matched beside it. `names` are those of what is decided apart.
+fn bring_earlier(night: &Night<'_>, residue: &mut Residue, pool: &Pool<'_>, found: &Found, mut names: Names) {
+    let records = (0..residue.len()).map(|at| residue.record(night, at));
+    names.add(Names::asked(&pool.unnamed, found).among(night.seed, records));
+    residue.name(&names);
+    let revived = revived(night, residue, found, &names);
+    residue.bring((pool.places().end..).zip(revived.into_iter().map(Arc::new)));
 }
 
 /// Records of the history that stand under a key of tonight or of the pool.
@@ -302,11 +311,8 @@ fn revived(night: &Night<'_>, residue: &Residue, found: &Found, names: &Names) -
         return Vec::new();
     }
     let mut keys: BTreeMap<u128, &str> = BTreeMap::new();
-    let mut texts = Texts::default();
-    texts.take(names);
     for at in 0..residue.len() {
         let record = residue.record(night, at);
-        texts.learn(night.seed, &record);
         if let Some(number) = event_key(&record) {
             let key = KeyHasher::new(night.seed, record.account).hash(record.kind.class(), number);
             if !found.of_key(key).is_empty() {
@@ -316,8 +322,8 @@ fn revived(night: &Night<'_>, residue: &Residue, found: &Found, names: &Names) -
     }
     // What the pool has is whole, whatever the history has of it: an explanation, or what ended and was opened again.
     let row = |one: &Carried| (one.book, one.source, one.file.clone(), one.line, one.night);
-    let in_pool: BTreeSet<_> = residue.all_carried().iter().map(row).collect();
-    let mut revived = history::revived(found, &keys, &texts);
+    let in_pool: BTreeSet<_> = residue.all_carried().map(row).collect();
+    let mut revived = history::revived(found, &keys, names);
     revived.retain(|one| !in_pool.contains(&row(one)));
     revived
 }
@@ -325,18 +331,6 @@ fn revived(night: &Night<'_>, residue: &Residue, found: &Found, names: &Names) -
 /// The first day that the history knows; none where nothing is remembered.
 fn history_since(plan: &Plan, day: Day, found: &Found) -> Option<Day> {
     (plan.carry.history_days > 0).then(|| Day(day.0 - i32::try_from(found.reach).unwrap_or(0)))
-}
-
-/// When differences that are not new were seen first.
-fn first_seen(carried: &[Carried]) -> BTreeMap<String, Day> {
-    let mut first_seen = BTreeMap::new();
-    for one in carried.iter().filter(|one| one.origin.is_pool()) {
-        if let Some(id) = &one.difference {
-            let first = first_seen.entry(id.clone()).or_insert(one.first_seen);
-            *first = (*first).min(one.first_seen);
-        }
-    }
-    first_seen
 }
 
 /// The day begins with what the day before ended with.
@@ -354,7 +348,7 @@ fn of_the_days(
     intake: &Intake,
     replaces: Option<&(Commit, String)>,
     chain: &Chain,
-    lapsed: &[Carried],
+    lapsed: &Lapsed,
 ) -> Result<Vec<Finding>, Error> {
     let mut findings = Vec::new();
     if let Some((commit, _)) = replaces {
@@ -386,7 +380,7 @@ fn of_the_days(
             findings.push(finding.of_source(source).hint(hint));
         }
     }
-    if let Some((records, message)) = pool::lapsed_words(lapsed) {
+    if let Some((records, message)) = lapsed.in_words() {
         let hint = "see `keep_open` under [carry]; nobody closed them, and tieout no longer lists them";
         let finding = Finding::new(Code::TimingPending, message).severity(Severity::P1).rows(records);
         findings.push(finding.hint(hint));
@@ -415,12 +409,12 @@ fn scanned<'p>(
     date: civil::Date,
     policy: &'p Policy,
     intake: &Intake,
-    memory: &Memory,
+    (memory, parts): (&Memory, usize),
     progress: &Progress,
 ) -> Result<Scanned<'p>, Error> {
     let mut findings = intake.findings.clone();
     let night = night_of(plan, policy, intake, &BTreeSet::new(), memory);
-    let scan = agree::scan(&night, progress)?;
+    let scan = agree::scan(&night, parts, progress)?;
     findings.extend(controls::judge(store, plan, date, day_of(date), &night, &scan)?);
     let blocked: BTreeSet<String> =
         findings.iter().filter(|finding| finding.blocks).map(|finding| finding.source.clone()).collect();
@@ -428,7 +422,7 @@ fn scanned<'p>(
         return Ok((night, scan, findings, Vec::new()));
     }
     let night = night_of(plan, policy, intake, &blocked, memory);
-    let scan = agree::scan(&night, progress)?;
+    let scan = agree::scan(&night, parts, progress)?;
     Ok((night, scan, findings, blocked.into_iter().collect()))
 }
 

@@ -266,14 +266,9 @@ pub struct Booked {
 }
 
 impl Booked {
-    /// Reads what earlier commits booked, as far as it concerns tonight.
-    pub fn read(
-        store: &Store,
-        plan: &Plan,
-        replaces: Option<&Link>,
-        residue: &Residue,
-        reconciled: &Reconciled<'_>,
-    ) -> Result<Self, Error> {
+    /// Reads what earlier commits booked, as far as it concerns tonight: `opened` is what they settled and what is no
+    /// longer so.
+    pub fn read(store: &Store, plan: &Plan, replaces: Option<&Link>, opened: &[(Day, String)]) -> Result<Self, Error> {
         let read = |run: &Link, concerns: &dyn Fn(&Cells<'_>) -> bool| -> Result<Vec<Entry>, Error> {
             let mut entries = Vec::new();
             run.rows(store, plan, SETTLEMENTS, |cells| {
@@ -285,8 +280,8 @@ impl Booked {
         let replaced = replaces.map(|run| read(run, &|_| true)).transpose()?.unwrap_or_default();
         let mut undone = Vec::new();
         let mut by_night: BTreeMap<Day, BTreeSet<&str>> = BTreeMap::new();
-        for (night, difference) in opened_again(residue, reconciled) {
-            by_night.entry(night).or_default().insert(difference);
+        for (night, difference) in opened {
+            by_night.entry(*night).or_default().insert(difference);
         }
         for (night, differences) in by_night {
             let settled_on = date_of(night);
@@ -301,14 +296,14 @@ impl Booked {
     }
 }
 
-/// Differences that an earlier night settled and whose records no longer agree among themselves.
-fn opened_again<'r>(residue: &'r Residue, reconciled: &Reconciled<'_>) -> Vec<(Day, &'r str)> {
+/// Differences that an earlier night settled and whose records no longer agree among themselves, with that night.
+pub fn opened_again(residue: &Residue, reconciled: &Reconciled<'_>) -> Vec<(Day, String)> {
     let mut opened = Vec::new();
     for outcome in &reconciled.outcomes {
         for (at, state) in outcome.records() {
             let settled = residue.carried(at as usize).filter(|carried| carried.origin == Origin::Settled);
             if let Some(carried) = settled.filter(|_| state != State::MatchedBefore) {
-                opened.extend(carried.difference.as_deref().map(|difference| (carried.first_seen, difference)));
+                opened.extend(carried.difference.clone().map(|difference| (carried.first_seen, difference)));
             }
         }
     }

@@ -196,7 +196,7 @@ pub fn sniff(store: &Store, path: &Path, shown: &str) -> Result<Sniffed, Error> 
     let policy = policy();
     let wanted = Wanted { pairs: false, rows: false, across: false, look_alikes: None, dated: true, history: false };
     let night = Night::new(&policy, readable, wanted, 0, Memory::of_machine());
-    let scan = agree::scan(&night, &Progress::default())?;
+    let scan = agree::scan(&night, night.partitions(), &Progress::default())?;
     sniffed.take(&night, &scan)?;
     Ok(sniffed)
 }

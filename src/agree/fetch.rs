@@ -1,5 +1,7 @@
 //! The residue as records: read again, this time whole.
 
+use std::sync::Arc;
+
 use indicatif::{HumanBytes, HumanCount};
 use rayon::prelude::*;
 use tieout_kernel::calendar::Day;
@@ -11,6 +13,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::{Night, row_of, split_of};
 use crate::carry::Carried;
+use crate::carry::history::Names;
 use crate::error::{Complaint, Error};
 use crate::normalise::Columns;
 use crate::progress::Progress;
@@ -96,7 +99,8 @@ struct Chunk {
 /// Records that need the full rules, in order of their places: carried ones, then tonight's.
 #[derive(Debug, Default)]
 pub struct Residue {
-    carried: Vec<Carried>,
+    /// Each with its place.
+    carried: Vec<(u64, Arc<Carried>)>,
     chunks: Vec<Chunk>,
     /// Chunk and row of each of tonight's records.
     index: Vec<(u32, u32)>,
@@ -329,15 +333,15 @@ impl Chunk {
 }
 
 impl Residue {
-    /// Puts records of earlier nights before tonight's.
-    pub fn bring(&mut self, carried: Vec<Carried>) {
+    /// Puts records of earlier nights before tonight's, in order of their places.
+    pub fn bring(&mut self, carried: impl IntoIterator<Item = (u64, Arc<Carried>)>) {
         self.carried.extend(carried);
     }
 
     /// The record of an earlier night at a position; `None` for tonight's.
     #[must_use]
     pub fn carried(&self, at: usize) -> Option<&Carried> {
-        self.carried.get(at)
+        self.carried.get(at).map(|(_, one)| &**one)
     }
 
     fn add(&mut self, chunk: Chunk) {
@@ -387,8 +391,8 @@ impl Residue {
             .into_par_iter()
             .map(|at| {
                 let compared = compared.get(at).map_or(&[][..], Vec::as_slice);
-                match self.carried(at) {
-                    Some(carried) => carried.record(at as u64, compared),
+                match self.carried.get(at) {
+                    Some((place, carried)) => carried.record(*place, compared),
                     None => self.of_tonight(night, at, compared),
                 }
             })
@@ -398,16 +402,30 @@ impl Residue {
     /// One record, without its further compared columns.
     #[must_use]
     pub fn record<'r>(&'r self, night: &Night<'_>, at: usize) -> Record<'r> {
-        match self.carried(at) {
-            Some(carried) => carried.record(at as u64, &[]),
+        match self.carried.get(at) {
+            Some((place, carried)) => carried.record(*place, &[]),
             None => self.of_tonight(night, at, &[]),
         }
     }
 
     /// All records of earlier nights.
+    pub fn all_carried(&self) -> impl Iterator<Item = &Carried> {
+        self.carried.iter().map(|(_, one)| &**one)
+    }
+
+    /// Gives those that came from the history the provider's numbers that are known now.
+    pub fn name(&mut self, names: &Names) {
+        for (_, one) in &mut self.carried {
+            if let Some(number) = names.of(one) {
+                Arc::make_mut(one).provider_txn_id = Some(number.to_owned());
+            }
+        }
+    }
+
+    /// Whether there are any.
     #[must_use]
-    pub fn all_carried(&self) -> &[Carried] {
-        &self.carried
+    pub const fn has_carried(&self) -> bool {
+        !self.carried.is_empty()
     }
 
     fn of_tonight<'r>(&'r self, night: &Night<'_>, at: usize, compared: &'r [Option<&'r str>]) -> Record<'r> {

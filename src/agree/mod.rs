@@ -25,7 +25,7 @@ use rayon::prelude::*;
 use tieout_kernel::across::{Before, Mark, Sighting, look_alikes};
 use tieout_kernel::currency::Currency;
 use tieout_kernel::fingerprint::{Asked, agree};
-use tieout_kernel::key::{KeyHasher, KindClass};
+use tieout_kernel::key::KindClass;
 use tieout_kernel::money::{Minor, Total as Sum};
 use tieout_kernel::policy::Policy;
 use tieout_kernel::record::{Book, Kind, Origin, Status};
@@ -34,11 +34,11 @@ pub(crate) use aside::aside;
 pub use fetch::{Residue, Stored, fetch, fetch_lots, fits_whole, room_for};
 pub use parts::part_of;
 pub use rows::{RowReader, Rows, StatementRow};
-pub use scan::{Return, Scan, ScanFile, scan};
+pub use scan::{Return, Scan, ScanFile, partitions, scan};
 pub use totals::{Tag, Total, Totals};
 
-use crate::carry::Carried;
 use crate::carry::history::{Filter, Found};
+use crate::carry::pool::Known;
 use crate::error::Error;
 use crate::expression::Condition;
 use crate::formats::{OpenFile, Split};
@@ -183,6 +183,12 @@ impl<'p> Night<'p> {
         Self { policy, files, splits, wanted, allowed_parties: BTreeSet::new(), seed, memory }
     }
 
+    /// Into how many partitions its keys are put, where there is no night before.
+    #[must_use]
+    pub fn partitions(&self) -> usize {
+        partitions(self.splits.iter().map(|(_, split)| split), 0)
+    }
+
     /// The file of a place.
     #[must_use]
     pub fn file_of(&self, place: u64) -> &NightFile {
@@ -218,7 +224,7 @@ pub fn place_of(split: usize, row: u32) -> u64 {
 #[derive(Clone, Copy, Debug)]
 pub struct Earlier<'e> {
     /// Records that take part again; the place of each is its position.
-    pub carried: &'e [Carried],
+    pub carried: &'e [Known],
     /// What the history has under tonight's keys and orders.
     pub found: &'e Found,
 }
@@ -258,30 +264,19 @@ pub struct Agreed {
 }
 
 /// The keys and orders that tonight asks the history about.
-pub fn asks_for(night: &Night<'_>, scan: &Scan, carried: &[Carried]) -> Result<Filter, Error> {
+pub fn asks_for(scan: &Scan, carried: &[Known]) -> Result<Filter, Error> {
     let filter = Filter::for_keys(scan.parts.records() + scan.event_orders.len() + carried.len() * 2);
     (0..scan.parts.count()).into_par_iter().try_for_each(|part| scan.parts.each_key(part, |key| filter.add(key)))?;
     scan.event_orders.iter().for_each(|&order| filter.add(order));
     for one in carried {
-        one.key(night.seed).into_iter().chain(order_of(night, one)).for_each(|key| filter.add(key));
+        one.key().into_iter().chain(one.order()).for_each(|key| filter.add(key));
     }
     Ok(filter)
 }
 
-/// The hash of the order that a carried event goes back to.
-fn order_of(night: &Night<'_>, one: &Carried) -> Option<u128> {
-    let order = one.order_no.as_deref().filter(|_| goes_back(one.kind))?;
-    Some(KeyHasher::new(night.seed, &one.account).hash(KindClass::Payment, order))
-}
-
-/// Whether a kind of event goes back to an order.
-const fn goes_back(kind: Kind) -> bool {
-    matches!(kind, Kind::Refund | Kind::Chargeback | Kind::ChargebackReversal)
-}
-
 /// Splits the scanned records into matches and residue, partition by partition.
 pub fn settle_agreement(night: &Night<'_>, scan: &mut Scan, earlier: Earlier<'_>) -> Result<Agreed, Error> {
-    add_carried_events(night, scan, earlier.carried);
+    add_carried_events(scan, earlier.carried);
     let asked = asked(night, scan, earlier);
     let parts = std::mem::take(&mut scan.parts);
     let agreements = asked.into_par_iter().enumerate().map(|(part, asked)| {
@@ -304,7 +299,7 @@ pub fn settle_agreement(night: &Night<'_>, scan: &mut Scan, earlier: Earlier<'_>
         agreed.known.extend(agreement.known);
     }
     if night.wanted.across {
-        know_earlier_orders(night, earlier, &mut agreed);
+        know_earlier_orders(scan, earlier, &mut agreed);
         look_across(night, scan, earlier, payments, &mut agreed)?;
     }
     agreed.matches.par_sort_unstable_by_key(|&(_, statement)| statement);
@@ -312,10 +307,10 @@ pub fn settle_agreement(night: &Night<'_>, scan: &mut Scan, earlier: Earlier<'_>
 }
 
 /// Puts open records of earlier nights beside tonight's, for the rules across groups.
-fn add_carried_events(night: &Night<'_>, scan: &mut Scan, carried: &[Carried]) {
+fn add_carried_events(scan: &mut Scan, carried: &[Known]) {
     for (place, one) in (0_u64..).zip(carried).filter(|(_, one)| !one.origin.has_ended()) {
-        let Some(order) = order_of(night, one) else { continue };
-        let event = one.key(night.seed).unwrap_or_else(|| u128::from(place));
+        let Some(order) = one.order() else { continue };
+        let event = one.key().unwrap_or_else(|| u128::from(place));
         let side = usize::from(one.book != Book::Ledger);
         scan.event_orders.push(order);
         if one.kind == Kind::Refund && !matches!(one.status, Status::Failed | Status::Closed) {
@@ -338,7 +333,7 @@ fn asked(night: &Night<'_>, scan: &mut Scan, earlier: Earlier<'_>) -> Vec<Asked>
             asked[part(order)].watched.push(order);
         }
     }
-    let carried = earlier.carried.iter().filter_map(|one| one.key(night.seed));
+    let carried = earlier.carried.iter().filter_map(Known::key);
     for key in earlier.found.rows.iter().map(|row| row.key).chain(carried) {
         asked[part(key)].seen.push(key);
     }
@@ -352,9 +347,12 @@ fn asked(night: &Night<'_>, scan: &mut Scan, earlier: Earlier<'_>) -> Vec<Asked>
 }
 
 /// What the pool and the history know of the orders that tonight's events go back to.
-fn know_earlier_orders(night: &Night<'_>, earlier: Earlier<'_>, agreed: &mut Agreed) {
+fn know_earlier_orders(scan: &Scan, earlier: Earlier<'_>, agreed: &mut Agreed) {
+    let carried = earlier.carried.iter().filter_map(Known::order);
+    let mut orders: Vec<u128> = scan.event_orders.iter().copied().chain(carried).collect();
+    orders.par_sort_unstable();
     for one in earlier.carried.iter().filter(|one| one.kind.class() == KindClass::Payment) {
-        let Some(key) = one.key(night.seed) else { continue };
+        let Some(key) = one.key().filter(|key| orders.binary_search(key).is_ok()) else { continue };
         agreed.known.insert(key);
         // What was settled is in no history: it is carried until it can no longer be reversed.
         if one.origin == Origin::Settled && one.book != Book::Ledger && one.status == Status::Success {
@@ -407,7 +405,7 @@ fn look_across(
         agreed.orders = returns.iter().map(|one| (one.place, one.order)).collect();
     }
     let mut concerned: BTreeSet<u64> = agreed.marks.keys().copied().collect();
-    agreed.suspects = suspects(night, scan, earlier, &returns, &payments, &agreed.life)?;
+    agreed.suspects = suspects(scan, earlier, &returns, &payments, &agreed.life)?;
     let is_suspect = |order: &u128| agreed.suspects.binary_search(order).is_ok();
     concerned.extend(returns.iter().filter(|one| is_suspect(&one.order)).map(|one| one.place));
     concerned.extend(payments.iter().filter(|(order, _)| is_suspect(order)).map(|&(_, place)| place));
@@ -454,13 +452,16 @@ fn look_across(
 /// Orders on which more went back than the smallest payment brought in, or any that was reversed.
 /// Rows that are there twice may make an order suspect; they do not make it guilty.
 fn suspects(
-    night: &Night<'_>,
     scan: &Scan,
     earlier: Earlier<'_>,
     returns: &[Return],
     payments: &[(u128, u64)],
     life: &BTreeMap<(u128, Currency), Before>,
 ) -> Result<Vec<u128>, Error> {
+    let mut returned: BTreeMap<(u128, Currency), Sum> = BTreeMap::new();
+    for one in returns {
+        *returned.entry((one.order, one.currency)).or_default() += one.amount;
+    }
     let mut captured: BTreeMap<(u128, Currency), Sum> = BTreeMap::new();
     let mut capture = |order: u128, currency: Currency, amount: Sum| {
         captured.entry((order, currency)).and_modify(|least| *least = (*least).min(amount)).or_insert(amount);
@@ -473,13 +474,9 @@ fn suspects(
     }
     for one in earlier.carried.iter().filter(|one| one.kind.class() == KindClass::Payment) {
         let moved = one.book != Book::Ledger && one.status == Status::Success && !one.origin.has_ended();
-        if let Some(key) = one.key(night.seed).filter(|_| moved) {
+        if let Some(key) = one.key().filter(|&key| moved && returned.contains_key(&(key, one.currency))) {
             capture(key, one.currency, amount_of(one.kind, one.principal));
         }
-    }
-    let mut returned: BTreeMap<(u128, Currency), Sum> = BTreeMap::new();
-    for one in returns {
-        *returned.entry((one.order, one.currency)).or_default() += one.amount;
     }
     for (key, sum) in &mut returned {
         if let Some(before) = life.get(key) {

@@ -145,13 +145,19 @@ pub struct Scan {
     pub lines_before: Vec<u64>,
 }
 
-/// Reads every split once.
-pub fn scan(night: &Night<'_>, progress: &Progress) -> Result<Scan, Error> {
+/// Into how many partitions the keys of some splits are put, with those of so many records of earlier nights.
+#[must_use]
+pub fn partitions<'s>(splits: impl Iterator<Item = &'s Split>, earlier: u64) -> usize {
+    let rows = splits.map(likely_rows).sum::<u64>() + earlier;
+    let count = (rows / 2 / PARTITION_ROWS).next_power_of_two().clamp(PARTITIONS_MIN, PARTITIONS_MAX);
+    usize::try_from(count).unwrap_or(1)
+}
+
+/// Reads every split once, and puts keys into so many partitions.
+pub fn scan(night: &Night<'_>, partitions: usize, progress: &Progress) -> Result<Scan, Error> {
     let rows: u64 = night.splits.iter().map(|(_, split)| likely_rows(split)).sum();
     progress.stage("scan", Some(rows));
-    let count = usize::try_from((rows / 2 / PARTITION_ROWS).next_power_of_two().clamp(PARTITIONS_MIN, PARTITIONS_MAX))
-        .unwrap_or(1);
-    let parts = Parts::new(count, &night.memory);
+    let parts = Parts::new(partitions, &night.memory);
     let shelf = Shelf::new(&night.memory);
     let results: Vec<Gave> = night
         .splits

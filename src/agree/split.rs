@@ -29,7 +29,7 @@ use super::parts::{Parts, Sheaf, Waiting};
 use super::rows::{Placed, Shelf, SplitRows};
 use super::scan::{REJECTS_MAX, Return, ScanFile, likely_rows};
 use super::totals::{Tag, Total};
-use super::{Held, Night, NightFile, goes_back, place_of};
+use super::{Held, Night, NightFile, place_of};
 use crate::carry::history::txn_hash;
 use crate::error::Error;
 use crate::formats::{Measured, RawBatch, Split};
@@ -402,13 +402,13 @@ impl SplitScan {
             let moved = book != Book::Ledger && status == Status::Success;
             let may_look_alike =
                 moved && matches!(kind, Kind::Payment | Kind::Payout) && night.wanted.look_alikes.is_some();
-            if !goes_back(kind) && !may_look_alike {
+            if !kind.goes_back() && !may_look_alike {
                 continue;
             }
             let hasher = self.accounts.list[account].hasher;
             let order = columns.order_no(row).map(|order| hasher.hash(KindClass::Payment, &order));
             let event = key.unwrap_or_else(|| u128::from(place));
-            if goes_back(kind) {
+            if kind.goes_back() {
                 self.gave.event_orders.extend(order);
             }
             if kind == Kind::Refund

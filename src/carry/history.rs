@@ -37,6 +37,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use super::Carried;
 use super::days::{Chain, days_between};
 use crate::agree::{Agreed, Night, Residue, Scan, Stored, split_of};
+use crate::distinct::Distinct;
 use crate::error::Error;
 use crate::job::{Plan, day_of};
 use crate::memory::Memory;
@@ -112,22 +113,6 @@ const NO_DAY: i32 = i32::MIN;
 /// When an order was closed that never was.
 const NEVER: i64 = i64::MIN;
 
-#[derive(Default)]
-struct Tags {
-    numbers: HashMap<Tag, u32>,
-    list: Vec<Tag>,
-}
-
-impl Tags {
-    fn number(&mut self, tag: Tag) -> u32 {
-        let next = u32::try_from(self.list.len()).expect("a night has fewer than 2³² kinds of rows");
-        *self.numbers.entry(tag).or_insert_with_key(|tag| {
-            self.list.push(tag.clone());
-            next
-        })
-    }
-}
-
 /// Rows that one thread writes.
 enum Part<'p> {
     /// Pairs that agreed at first sight.
@@ -139,7 +124,7 @@ enum Part<'p> {
 /// What the full rules ended, as the history has it.
 #[derive(Default)]
 pub struct Rest {
-    tags: Tags,
+    tags: Distinct<Tag>,
     lines: Vec<Line>,
 }
 
@@ -165,7 +150,7 @@ impl Rest {
 
     /// Takes what another one took.
     pub fn add(&mut self, more: &Self) {
-        let numbers: Vec<u32> = more.tags.list.iter().map(|tag| self.tags.number(tag.clone())).collect();
+        let numbers = self.tags.numbers_of(&more.tags);
         self.lines.extend(more.lines.iter().map(|line| Line { tag: numbers[line.tag as usize], ..*line }));
     }
 
@@ -233,7 +218,7 @@ impl Ended<'_, '_> {
     }
 
     /// The numbers of the tags of what agreed at first sight.
-    fn tag_numbers(&self, tags: &mut Tags) -> Result<TagNumbers, Error> {
+    fn tag_numbers(&self, tags: &mut Distinct<Tag>) -> Result<TagNumbers, Error> {
         let mut numbers = TagNumbers::new();
         let mut files = None;
         let mut of_files = Vec::new();
@@ -316,7 +301,7 @@ fn of_record(
     record: &Record<'_>,
     stored: &Stored<'_>,
     state: State,
-    tags: &mut Tags,
+    tags: &mut Distinct<Tag>,
 ) -> Option<Line> {
     let hasher = KeyHasher::new(night.seed, record.account);
     let key = hasher.hash(record.kind.class(), event_key(record)?);
@@ -763,33 +748,6 @@ fn what(plan: &Plan, tag: &Tag) -> Option<What> {
     })
 }
 
-/// Texts of tonight that rows of the history have only as hashes.
-#[derive(Debug, Default)]
-pub struct Texts<'t> {
-    /// Numbers of providers, by hash.
-    pub txns: HashMap<u64, &'t str>,
-    /// Orders, by the hash of their payment's key.
-    pub orders: HashMap<u128, &'t str>,
-}
-
-impl<'t> Texts<'t> {
-    /// Takes what a record names.
-    pub fn learn(&mut self, seed: u64, record: &Record<'t>) {
-        for number in [record.provider_txn_id, record.original_txn_id].into_iter().flatten() {
-            self.txns.insert(txn_hash(seed, number), number);
-        }
-        if let Some(order) = record.order_no {
-            self.orders.insert(KeyHasher::new(seed, record.account).hash(KindClass::Payment, order), order);
-        }
-    }
-
-    /// Takes what is named already.
-    pub fn take(&mut self, names: &'t Names) {
-        self.txns.extend(names.txns.iter().filter_map(|(txn, number)| Some((*txn, number.as_deref()?))));
-        self.orders.extend(names.orders.iter().filter_map(|(order, number)| Some((*order, number.as_deref()?))));
-    }
-}
-
 /// Numbers of which earlier nights have only the hashes, and whoever of tonight has them.
 #[derive(Debug, Default)]
 pub struct Names {
@@ -800,29 +758,42 @@ pub struct Names {
 impl Names {
     /// Those that earlier nights ask for.
     #[must_use]
-    pub fn asked(carried: &[Carried], found: &Found) -> Self {
-        let unnamed = carried.iter().filter(|one| one.origin == Origin::History);
-        let unnamed = unnamed.filter_map(|one| one.provider_txn_id.as_deref()).filter(|number| is_unnamed(number));
-        let txns = unnamed.filter_map(|number| u64::from_str_radix(&number[1..], 16).ok());
+    pub fn asked(unnamed: &[u64], found: &Found) -> Self {
+        let txns = unnamed.iter().copied().chain(found.rows.iter().map(|row| row.txn));
         Self {
-            txns: txns.chain(found.rows.iter().map(|row| row.txn)).map(|txn| (txn, None)).collect(),
+            txns: txns.map(|txn| (txn, None)).collect(),
             orders: found.rows.iter().filter_map(|row| row.order).map(|order| (order, None)).collect(),
         }
     }
 
     /// What some records have of it.
     #[must_use]
-    pub fn among<'r, 'a: 'r>(&self, seed: u64, records: impl Iterator<Item = &'r Record<'a>>) -> Self {
-        let mut texts = Texts::default();
-        if !self.txns.is_empty() || !self.orders.is_empty() {
-            records.for_each(|record| texts.learn(seed, record));
+    pub fn among<'a>(&self, seed: u64, records: impl Iterator<Item = Record<'a>>) -> Self {
+        let mut names = Self::default();
+        if self.txns.is_empty() && self.orders.is_empty() {
+            return names;
         }
-        texts.txns.retain(|txn, _| self.txns.contains_key(txn));
-        texts.orders.retain(|order, _| self.orders.contains_key(order));
-        Self {
-            txns: texts.txns.into_iter().map(|(txn, number)| (txn, Some(number.to_owned()))).collect(),
-            orders: texts.orders.into_iter().map(|(order, number)| (order, Some(number.to_owned()))).collect(),
+        for record in records {
+            for number in [record.provider_txn_id, record.original_txn_id].into_iter().flatten() {
+                let txn = txn_hash(seed, number);
+                if self.txns.contains_key(&txn) {
+                    names.txns.insert(txn, Some(number.to_owned()));
+                }
+            }
+            if let Some(number) = record.order_no.filter(|_| !self.orders.is_empty()) {
+                let order = KeyHasher::new(seed, record.account).hash(KindClass::Payment, number);
+                if self.orders.contains_key(&order) {
+                    names.orders.insert(order, Some(number.to_owned()));
+                }
+            }
         }
+        names
+    }
+
+    /// The provider's number of a record that has only its hash yet.
+    #[must_use]
+    pub fn of(&self, one: &Carried) -> Option<&str> {
+        self.txns.get(&one.unnamed()?)?.as_deref()
     }
 
     /// Takes what was found among some records.
@@ -843,30 +814,16 @@ pub fn is_unnamed(number: &str) -> bool {
     number.len() == 17 && number.starts_with('#') && number[1..].bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// Gives records that came from the history on an earlier night the provider's numbers that tonight knows.
-pub fn name(carried: &mut [Carried], texts: &Texts<'_>) {
-    let mut unnamed_yet = carried.iter_mut().filter(|one| one.origin == Origin::History).peekable();
-    if unnamed_yet.peek().is_none() {
-        return;
-    }
-    let named: HashMap<String, &str> = texts.txns.iter().map(|(txn, number)| (unnamed(*txn), *number)).collect();
-    for one in unnamed_yet {
-        if let Some(number) = one.provider_txn_id.as_ref().and_then(|number| named.get(number)) {
-            one.provider_txn_id = Some((*number).to_owned());
-        }
-    }
-}
-
 /// The records of earlier nights that stand under tonight's keys. `keys` gives the number of each key.
 #[must_use]
-pub fn revived(found: &Found, keys: &BTreeMap<u128, &str>, texts: &Texts<'_>) -> Vec<Carried> {
+pub fn revived(found: &Found, keys: &BTreeMap<u128, &str>, names: &Names) -> Vec<Carried> {
     let mut revived = Vec::new();
     for (&key, &number) in keys {
         for row in found.of_key(key) {
             let sides = [(Book::Ledger, &row.what.ledger), (Book::Statement, &row.what.statement)];
             for ((book, whence), line) in sides.into_iter().zip(row.lines) {
                 if let Some(whence) = whence {
-                    revived.push(revive(row, book, whence, line, number, texts));
+                    revived.push(revive(row, book, whence, line, number, names));
                 }
             }
         }
@@ -874,12 +831,12 @@ pub fn revived(found: &Found, keys: &BTreeMap<u128, &str>, texts: &Texts<'_>) ->
     revived
 }
 
-fn revive(row: &Seen, book: Book, whence: &Whence, line: u32, number: &str, texts: &Texts<'_>) -> Carried {
+fn revive(row: &Seen, book: Book, whence: &Whence, line: u32, number: &str, names: &Names) -> Carried {
     let what = &row.what;
     let by_order = what.kind.class() == KindClass::Payment;
-    let order = row.order.and_then(|order| texts.orders.get(&order)).map(|order| (*order).to_owned());
+    let order = row.order.and_then(|order| names.orders.get(&order)?.clone());
     let txn = (row.txn != 0).then(|| {
-        let known = texts.txns.get(&row.txn).map(|number| (*number).to_owned());
+        let known = names.txns.get(&row.txn).cloned().flatten();
         known.unwrap_or_else(|| unnamed(row.txn))
     });
     // One row for both sides has the number of the statement's.

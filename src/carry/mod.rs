@@ -10,6 +10,7 @@
 
 pub mod days;
 pub mod history;
+pub mod leaving;
 pub mod pool;
 pub mod roll;
 
@@ -21,6 +22,8 @@ use tieout_kernel::money::{Minor, Total};
 use tieout_kernel::record::{Across, Book, Direction, Instant, Kind, Notes, Origin, Record, Status};
 
 use crate::agree::Stored;
+use crate::report::tables::id_of_number;
+use history::is_unnamed;
 
 /// A record of an earlier night.
 #[derive(Clone, Debug)]
@@ -155,6 +158,21 @@ impl Carried {
     pub fn key(&self, seed: u64) -> Option<u128> {
         let number = event_number(self.kind, self.event_no.as_deref(), self.order_no.as_deref())?;
         Some(KeyHasher::new(seed, &self.account).hash(self.kind.class(), number))
+    }
+
+    /// Whether its difference is named after another number than its own.
+    #[must_use]
+    pub fn has_lent_id(&self, job: &str) -> bool {
+        let Some(id) = &self.difference else { return false };
+        let number = event_number(self.kind, self.event_no.as_deref(), self.order_no.as_deref());
+        number.is_none_or(|number| *id != id_of_number(job, &self.account, self.kind, number))
+    }
+
+    /// The hash of its provider's number, where nobody knows more of that.
+    #[must_use]
+    pub fn unnamed(&self) -> Option<u64> {
+        let number = self.provider_txn_id.as_deref().filter(|_| self.origin == Origin::History)?;
+        is_unnamed(number).then(|| u64::from_str_radix(&number[1..], 16).ok())?
     }
 
     /// What it did to our cash.

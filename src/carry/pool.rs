@@ -1,6 +1,9 @@
 //! The pool: what is open when a run ends, as the table `open_items`, and back.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
+use std::num::NonZero;
+use std::ops::Range;
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use jiff::civil;
@@ -8,59 +11,259 @@ use rayon::prelude::*;
 use tieout_kernel::calendar::Day;
 use tieout_kernel::code::{Code, Codes};
 use tieout_kernel::currency::Currency;
-use tieout_kernel::key::{event_key, event_number};
+use tieout_kernel::key::{KeyHasher, KindClass, event_number};
 use tieout_kernel::money::{Minor, Total};
-use tieout_kernel::outcome::{Difference, Outcome, State};
-use tieout_kernel::record::{Book, Direction, Kind, Note, Notes, Origin, Record, Status};
+use tieout_kernel::outcome::State;
+use tieout_kernel::proof::Broken;
+use tieout_kernel::record::{Book, Direction, Kind, Note, Notes, Origin, Status};
 
 use super::Carried;
 use super::days::Chain;
-use crate::agree::{Night, Residue};
+use super::roll::Roll;
+use crate::agree::{fits_whole, part_of};
 use crate::error::Error;
 use crate::job::{Plan, day_of};
-use crate::reconcile::Reconciled;
+use crate::memory::Memory;
+use crate::publish::Link;
 use crate::report::schema::OPEN_ITEMS;
-use crate::report::{Cells, ForPeople, PART, Sheet, Table, Written, in_rows};
+use crate::report::tables::id_number;
+use crate::report::{Cells, Filling, Shelf, Table};
 use crate::store::Store;
 
 /// What the day before left.
 #[derive(Debug, Default)]
-pub struct Pool {
-    /// What takes part tonight.
-    pub carried: Vec<Carried>,
+pub struct Pool<'p> {
+    /// What is known of each record that takes part tonight; its place is its position.
+    pub known: Vec<Known>,
+    /// Ids of differences that records of another number have.
+    pub lent_ids: HashSet<u128>,
+    /// Hashes of provider's numbers of which nobody knows more.
+    pub unnamed: Vec<u64>,
+    /// What was open.
+    pub opening: Roll,
     /// What was open for too long, and takes part no more.
-    pub lapsed: Vec<Carried>,
+    pub lapsed: Lapsed,
+    kept: Kept<'p>,
 }
 
-/// Reads the pool of the day before.
-///
-/// # Errors
-/// When it cannot be read, or has records of a source that the job no longer has.
-pub fn read(store: &Store, plan: &Plan, date: civil::Date, chain: &Chain) -> Result<Pool, Error> {
-    let Some(before) = chain.before() else { return Ok(Pool::default()) };
-    let mut pool = Pool::default();
-    let today = day_of(date);
-    before.rows(store, plan, OPEN_ITEMS, |cells| {
-        let source = cells.text("source").unwrap_or_default();
-        let Some(number) = plan.sources.iter().position(|known| known.name == source) else {
-            let what =
-                format!("the pool of {} has records of source `{source}`, which the job no longer has", before.date);
-            let hint = "give the source its name back, or begin again with --start-fresh";
-            return Err(Error::usage(what, hint));
-        };
-        let number = u16::try_from(number).unwrap_or(u16::MAX);
-        let one = from_cells(plan, number, cells).ok_or_else(|| {
-            before.unreadable(plan, &OPEN_ITEMS.parquet_name(), "a row lacks what every row has".to_owned())
+/// What is known of a record of an earlier night without looking at it.
+#[derive(Clone, Copy, Debug)]
+pub struct Known {
+    key: Option<NonZero<u128>>,
+    order: Option<NonZero<u128>>,
+    /// What is compared, without sign.
+    pub principal: Minor,
+    /// The currency.
+    pub currency: Currency,
+    /// Its side.
+    pub book: Book,
+    /// The kind.
+    pub kind: Kind,
+    /// The status.
+    pub status: Status,
+    /// Open, or known to have ended.
+    pub origin: Origin,
+    /// Whether it has to do with more than its own number.
+    pub is_tied: bool,
+}
+
+impl Known {
+    /// The hash of its key, as pass K1 knows it.
+    #[must_use]
+    pub fn key(&self) -> Option<u128> {
+        self.key.map(NonZero::get)
+    }
+
+    /// The hash of the order that it goes back to.
+    #[must_use]
+    pub fn order(&self) -> Option<u128> {
+        self.order.map(NonZero::get)
+    }
+}
+
+/// Records that were open for too long.
+#[derive(Debug, Default)]
+pub struct Lapsed {
+    /// Their differences, as numbers.
+    differences: HashSet<u128>,
+    /// How many records were open.
+    open: u64,
+    /// When the first of them was seen.
+    first: Option<Day>,
+}
+
+/// The records themselves.
+#[derive(Debug)]
+enum Kept<'p> {
+    Held(Vec<Arc<Carried>>),
+    /// By the partition of their keys, as rows of the table.
+    OnDisk(&'p Plan, usize, Shelf),
+}
+
+impl Default for Kept<'_> {
+    fn default() -> Self {
+        Self::Held(Vec::new())
+    }
+}
+
+/// Where the pool of the day before is read from, and what for.
+#[derive(Clone, Copy)]
+pub struct Reading<'p> {
+    /// The job.
+    pub plan: &'p Plan,
+    /// The date.
+    pub date: civil::Date,
+    /// The seed of the run's hashes.
+    pub seed: u64,
+    /// How much memory there is.
+    pub memory: &'p Memory,
+}
+
+impl<'p> Reading<'p> {
+    /// The pool of the day before, and into how many partitions keys are put when there are so many of its records:
+    /// `parts` says so.
+    ///
+    /// # Errors
+    /// When it cannot be read, or has records of a source that the job no longer has.
+    pub fn read(&self, store: &Store, chain: &Chain, parts: impl Fn(u64) -> usize) -> Result<(Pool<'p>, usize), Error> {
+        let Some(before) = chain.before() else { return Ok((Pool::default(), parts(0))) };
+        let name = OPEN_ITEMS.parquet_name();
+        let body = before.read(store, self.plan, &name)?;
+        let unreadable = |cause: String| before.unreadable(self.plan, &name, cause);
+        let rows = Table::rows_of(body.clone(), unreadable)?;
+        let parts = parts(rows);
+        let is_held = fits_whole(0, usize::try_from(rows).unwrap_or(usize::MAX), self.memory.whole).is_ok();
+        let mut pool = Pool::default();
+        let mut filling = (!is_held).then(|| Filling::new(OPEN_ITEMS, parts, self.memory));
+        let mut held = Vec::new();
+        Table::read_parts(OPEN_ITEMS, body, unreadable, |table| {
+            let cells: Vec<Cells<'_>> = table.cells().collect();
+            let read = |cells: &Cells<'_>| {
+                let one = from_cells(self.plan, cells)?;
+                let known = self.known(&one);
+                Some((one, known))
+            };
+            let read: Vec<Option<(Carried, Known)>> = cells.par_iter().map(read).collect();
+            let mut rows = Vec::with_capacity(read.len());
+            for (row, (read, cells)) in read.into_iter().zip(&cells).enumerate() {
+                let (one, known) = read.ok_or_else(|| self.unknown(before, cells))?;
+                if pool.take(self, &one, known) {
+                    let place = u32::try_from(pool.known.len() - 1).expect("a pool has fewer than 2³² records");
+                    rows.push((row, part_of(known.key().unwrap_or_default(), parts), place));
+                    if is_held {
+                        held.push(Arc::new(one));
+                    }
+                }
+            }
+            filling.as_mut().map_or(Ok(()), |filling| filling.put(table, &rows))
         })?;
-        let open_for = i64::from(today.0) - i64::from(one.first_seen.0);
-        let target = if open_for > i64::from(plan.carry.keep_open) { &mut pool.lapsed } else { &mut pool.carried };
-        target.push(one);
-        Ok(())
-    })?;
-    Ok(pool)
+        pool.kept = match filling {
+            None => Kept::Held(held),
+            Some(filling) => Kept::OnDisk(self.plan, parts, filling.finish()?),
+        };
+        Ok((pool, parts))
+    }
+
+    /// What is wrong with a row that cannot be read.
+    fn unknown(&self, before: &Link, cells: &Cells<'_>) -> Error {
+        let source = cells.text("source").unwrap_or_default();
+        if self.plan.sources.iter().any(|known| known.name == source) {
+            let cause = "a row lacks what every row has".to_owned();
+            return before.unreadable(self.plan, &OPEN_ITEMS.parquet_name(), cause);
+        }
+        let what = format!("the pool of {} has records of source `{source}`, which the job no longer has", before.date);
+        Error::usage(what, "give the source its name back, or begin again with --start-fresh")
+    }
+
+    fn known(&self, one: &Carried) -> Known {
+        let order = one.order_no.as_deref().filter(|_| one.kind.goes_back());
+        let order = order.map(|order| KeyHasher::new(self.seed, &one.account).hash(KindClass::Payment, order));
+        let key = one.key(self.seed).and_then(NonZero::new);
+        Known {
+            key,
+            order: order.and_then(NonZero::new),
+            principal: one.principal,
+            currency: one.currency,
+            book: one.book,
+            kind: one.kind,
+            status: one.status,
+            origin: one.origin,
+            is_tied: key.is_none() || one.has_lent_id(&self.plan.job) || one.unnamed().is_some(),
+        }
+    }
 }
 
-fn from_cells(plan: &Plan, source: u16, cells: &Cells<'_>) -> Option<Carried> {
+impl Pool<'_> {
+    /// Takes a record in, or says that it lapsed.
+    fn take(&mut self, reading: &Reading<'_>, one: &Carried, known: Known) -> bool {
+        let open_for = i64::from(day_of(reading.date).0) - i64::from(one.first_seen.0);
+        let has_lapsed = open_for > i64::from(reading.plan.carry.keep_open);
+        self.opening.open(reading.plan, one, has_lapsed);
+        if has_lapsed {
+            self.lapsed.add(one);
+            return false;
+        }
+        if one.has_lent_id(&reading.plan.job) {
+            self.lent_ids.extend(one.difference.as_deref().map(id_number));
+        }
+        self.unnamed.extend(one.unnamed());
+        self.known.push(known);
+        true
+    }
+
+    /// Whether all of it is in memory, because it is small.
+    #[must_use]
+    pub const fn is_held(&self) -> bool {
+        matches!(self.kept, Kept::Held(_))
+    }
+
+    /// The places of all records.
+    #[must_use]
+    pub fn places(&self) -> Range<u64> {
+        0..self.known.len() as u64
+    }
+
+    /// The records of some places, which ascend, each with its place.
+    pub fn fetch(&self, places: &[u64]) -> Result<Vec<(u64, Arc<Carried>)>, Error> {
+        let (plan, parts, shelf) = match &self.kept {
+            Kept::Held(held) => {
+                let one = |&place: &u64| Some((place, Arc::clone(held.get(usize::try_from(place).ok()?)?)));
+                return Ok(places.iter().filter_map(one).collect());
+            }
+            Kept::OnDisk(plan, parts, shelf) => (plan, *parts, shelf),
+        };
+        let narrow = |&place: &u64| u32::try_from(place).expect("a pool has fewer than 2³² records");
+        let places: Vec<u32> = places.iter().map(narrow).collect();
+        let part = |&place: &u32| part_of(self.known[place as usize].key().unwrap_or_default(), parts);
+        let parts = places.iter().map(part).collect();
+        let read = shelf.read(&places, &parts, |cells| from_cells(plan, cells).map(Arc::new))?;
+        if read.len() != places.len() {
+            let what = format!("{} of {} records of earlier nights could be read again", read.len(), places.len());
+            return Err(Broken(what).into());
+        }
+        Ok(read.into_iter().map(|(place, one)| (u64::from(place), one)).collect())
+    }
+}
+
+impl Lapsed {
+    fn add(&mut self, one: &Carried) {
+        self.differences.extend(one.difference.as_deref().map(id_number));
+        self.open += u64::from(one.origin.is_pool());
+        self.first = self.first.into_iter().chain([one.first_seen]).min();
+    }
+
+    /// How many records left the list because nobody closed them, and what to say of them.
+    #[must_use]
+    pub fn in_words(&self) -> Option<(u64, String)> {
+        let (first, open, differences) = (self.first?, self.open, self.differences.len());
+        (open > 0).then(|| {
+            (open, format!("{differences} differences, open since {first} and later, leave the list: {open} records"))
+        })
+    }
+}
+
+fn from_cells(plan: &Plan, cells: &Cells<'_>) -> Option<Carried> {
+    let source = plan.sources.iter().position(|known| Some(known.name.as_str()) == cells.text("source"))?;
     let owned = |name: &str| cells.text(name).map(str::to_owned);
     let money = |name: &str| cells.integer(name).and_then(Minor::new);
     let size = |name: &str| cells.integer(name).and_then(|minor| Minor::new(minor.abs()));
@@ -78,7 +281,7 @@ fn from_cells(plan: &Plan, source: u16, cells: &Cells<'_>) -> Option<Carried> {
     let state = State::from_word(cells.text("state")?)?;
     Some(Carried {
         book: Book::from_word(cells.text("book")?)?,
-        source,
+        source: u16::try_from(source).ok()?,
         origin: match state {
             State::TimingPending | State::Held => Origin::Transit,
             State::InDifference => Origin::Difference,
@@ -122,15 +325,8 @@ fn from_cells(plan: &Plan, source: u16, cells: &Cells<'_>) -> Option<Carried> {
     })
 }
 
-/// A record that goes on, and why.
-struct Kept<'k> {
-    at: u32,
-    state: State,
-    difference: Option<(&'k str, &'k Difference)>,
-}
-
 /// What differs comes before what waits, and that before what only explains.
-const fn how_open(state: State) -> u8 {
+pub(super) const fn how_open(state: State) -> u8 {
     match state {
         State::InDifference => 0,
         State::TimingPending | State::Held => 1,
@@ -166,182 +362,4 @@ pub fn order(plan: &Plan) -> impl Fn(&Table) -> Vec<Rank> {
         };
         (0..rows).map(rank).collect()
     }
-}
-
-/// What the next run needs: open records, what explains open differences, and what was settled.
-pub struct Leaving<'l, 'r> {
-    /// The files.
-    pub night: &'l Night<'l>,
-    /// What the records carry along.
-    pub residue: &'l Residue,
-    /// What became of them.
-    pub reconciled: &'l Reconciled<'r>,
-    /// The id of each difference and its outcome's position.
-    pub ids: &'l [(String, usize)],
-    /// When each difference that is not new was seen first.
-    pub first_seen: &'l BTreeMap<String, Day>,
-    /// The day of the run.
-    pub day: Day,
-}
-
-impl Leaving<'_, '_> {
-    fn record(&self, at: u32) -> &Record<'_> {
-        &self.reconciled.records[at as usize]
-    }
-
-    fn kept(&self) -> Vec<Kept<'_>> {
-        let id_of: BTreeMap<usize, &str> = self.ids.iter().map(|(id, at)| (*at, id.as_str())).collect();
-        let mut kept = Vec::new();
-        let mut ended: BTreeMap<u32, State> = BTreeMap::new();
-        let mut beside: BTreeMap<u32, (&str, &Difference)> = BTreeMap::new();
-        for (at, outcome) in self.reconciled.outcomes.iter().enumerate() {
-            match outcome {
-                Outcome::Rest { record, state: state @ (State::TimingPending | State::Held), .. } => {
-                    kept.push(Kept { at: *record, state: *state, difference: None });
-                }
-                Outcome::Rest { record, state, .. } => drop(ended.insert(*record, *state)),
-                Outcome::Match { ledger, statement, state, .. } => {
-                    ended.insert(*ledger, *state);
-                    ended.insert(*statement, *state);
-                }
-                Outcome::Difference(difference) => {
-                    let id = id_of.get(&at).copied().unwrap_or_default();
-                    for (record, state) in outcome.records() {
-                        kept.push(Kept { at: record, state, difference: Some((id, difference)) });
-                    }
-                    if !difference.is_settled() {
-                        beside.extend(difference.related.iter().map(|&one| (one, (id, &**difference))));
-                    }
-                }
-            }
-        }
-        for (one, state) in ended {
-            // What was settled on an earlier night may still be reversed.
-            let was_settled = self.settled_before(one).filter(|_| state == State::MatchedBefore);
-            if let Some(difference) = beside.get(&one) {
-                kept.push(Kept { at: one, state, difference: Some(*difference) });
-            } else if was_settled.is_some() {
-                kept.push(Kept { at: one, state: State::Settled, difference: None });
-            }
-        }
-        kept
-    }
-
-    /// The difference in which a record was settled on an earlier night.
-    fn settled_before(&self, at: u32) -> Option<&str> {
-        let carried = self.residue.carried(at as usize)?;
-        carried.difference.as_deref().filter(|_| carried.origin == Origin::Settled)
-    }
-
-    /// What goes on, in the order of the table.
-    fn in_order(&self) -> Vec<Kept<'_>> {
-        let mut kept = self.kept();
-        let rank = |one: &Kept<'_>| {
-            let record = self.record(one.at);
-            let night = self.residue.carried(one.at as usize).map_or(self.day, |carried| carried.night);
-            let (file, line) = self.residue.file_and_line(self.night, one.at as usize);
-            (how_open(one.state), record.book, record.source, record.account, event_key(record), night, file, line)
-        };
-        kept.par_sort_by(|a, b| rank(a).cmp(&rank(b)));
-        kept
-    }
-
-    /// The table `open_items`.
-    pub fn written(&self, people: ForPeople<'_>) -> Result<Written, Error> {
-        let kept = self.in_order();
-        in_rows(OPEN_ITEMS, Some(people), (&kept, PART), &self.night.memory, |sheet, one| self.put(sheet, one))
-    }
-
-    /// Shows the same part by part.
-    pub fn each_part(&self, mut each: impl FnMut(Table) -> Result<(), Error>) -> Result<(), Error> {
-        self.in_order().chunks(PART).try_for_each(|some| {
-            let mut sheet = Sheet::new(OPEN_ITEMS);
-            some.iter().for_each(|one| self.put(&mut sheet, one));
-            each(sheet.finish()?)
-        })
-    }
-
-    fn put(&self, sheet: &mut Sheet, one: &Kept<'_>) {
-        let record = self.record(one.at);
-        let carried = self.residue.carried(one.at as usize);
-        let stored = self.residue.stored(self.night, one.at as usize);
-        let source = self.night.policy.source(record.source);
-        let currency = Some(record.currency);
-        let signed = |money: Minor| if record.direction == Direction::Out { -money } else { money };
-        let size = |money: Option<Minor>| money.map(|money| Total::from(signed(money)));
-        let plain = |money: Option<Minor>| money.map(Total::from);
-        let night = stored.night.unwrap_or(self.day);
-        // What ended on an earlier night and is here to explain or to be reversed.
-        let own = carried.filter(|carried| carried.origin.has_ended() && one.state != State::InDifference);
-        let id = one.difference.map(|(id, _)| id).or_else(|| own.and_then(|own| own.difference.as_deref()));
-        let seen_first = match (id, own) {
-            (Some(id), _) if self.first_seen.contains_key(id) => self.first_seen[id],
-            (_, Some(own)) => own.first_seen,
-            (Some(_), None) => self.day,
-            (None, None) => night,
-        };
-        let notes: Vec<&str> = record.notes.iter().map(Note::word).collect();
-        let marks: Vec<&str> = record.across.codes.iter().map(Code::word).collect();
-        let words = |words: &[&str]| (!words.is_empty()).then(|| words.join(" "));
-        let age = record.business_date.map(|day| self.night.policy.calendar.business_days_between(day, self.day));
-        let columns = self.night.policy.compared.columns.iter().map(|column| column.name.as_str());
-        let compared: BTreeMap<&str, Option<&str>> = columns.zip(record.compared.iter().copied()).collect();
-        let compared = (!compared.is_empty()).then(|| serde_json::to_string(&compared).unwrap_or_default());
-        let extra: BTreeMap<&str, &str> = stored.extra.iter().copied().collect();
-        let extra = (!extra.is_empty()).then(|| serde_json::to_string(&extra).unwrap_or_default());
-        sheet
-            .text(Some(one.state.word()))
-            .text(Some(record.book.word()))
-            .text(Some(&source.name))
-            .text(Some(record.account))
-            .text(Some(record.kind.word()))
-            .text(Some(record.direction.word()))
-            .text(Some(record.status.word()))
-            .text(Some(record.currency.code()))
-            .integer(Some(i64::from(record.currency.exponent())))
-            .money(size(Some(record.principal)), currency)
-            .money(size(Some(record.amount)), currency)
-            .money(size(record.order_amount), currency)
-            .money(plain(record.fee), currency)
-            .money(plain(record.tax), currency)
-            .money(plain(record.net), currency)
-            .text(record.event_no)
-            .text(record.order_no)
-            .text(record.provider_txn_id)
-            .text(record.original_txn_id)
-            .text(stored.batch_id)
-            .text(record.counterparty)
-            .instant(record.occurred_at)
-            .date(record.business_date)
-            .instant(record.closed_at)
-            .truth(record.fulfilled)
-            .text(words(&notes).as_deref())
-            .date(Some(night))
-            .date(Some(seen_first))
-            .integer(age.map(i64::from))
-            .integer(Some(i64::from(source.horizon(record.kind).days())))
-            .text(id)
-            .text(one.difference.map(|(_, difference)| difference.code.word()))
-            .text(Some(stored.file))
-            .count(stored.line)
-            .integer(Some(record.content.cast_signed()))
-            .truth(Some(record.held))
-            .truth(Some(record.across.orphan))
-            .text(words(&marks).as_deref())
-            .integer(i64::try_from(record.across.at_risk.get()).ok())
-            .text(compared.as_deref())
-            .text(extra.as_deref())
-            .end_row();
-    }
-}
-
-/// What to say of differences that left the list because nobody closed them.
-#[must_use]
-pub fn lapsed_words(lapsed: &[Carried]) -> Option<(u64, String)> {
-    let ids: BTreeSet<&str> = lapsed.iter().filter_map(|one| one.difference.as_deref()).collect();
-    let open = lapsed.iter().filter(|one| one.origin.is_pool()).count() as u64;
-    let first = lapsed.iter().map(|one| one.first_seen).min()?;
-    (open > 0).then(|| {
-        (open, format!("{} differences, open since {first} and later, leave the list: {open} records", ids.len()))
-    })
 }

@@ -65,7 +65,7 @@ pub struct RollForward {
 
 type Key = (Section, Book, String, String, Currency);
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Sum {
     records: u64,
     effect: Total,
@@ -87,7 +87,7 @@ impl Sum {
     }
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Sums {
     opening: Sum,
     added: Sum,
@@ -114,25 +114,19 @@ fn section_after(state: State) -> Option<Section> {
 }
 
 /// What was open, came and went, by where it is.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Roll(BTreeMap<Key, Sums>);
 
 impl Roll {
-    /// What earlier nights left open, of which some lapsed.
-    #[must_use]
-    pub fn opening(plan: &Plan, carried: &[Carried], lapsed: &[Carried]) -> Self {
-        let mut roll = Self::default();
-        let sides = [(carried, false), (lapsed, true)];
-        for (one, is_lapsed) in sides.into_iter().flat_map(|(side, lapsed)| side.iter().map(move |one| (one, lapsed))) {
-            let Some(section) = section_of(one.origin) else { continue };
-            let name = plan.sources[usize::from(one.source)].name.clone();
-            let sums = roll.0.entry((section, one.book, name, one.account.clone(), one.currency)).or_default();
-            sums.opening.add(one.effect());
-            if is_lapsed {
-                sums.lapsed.add(one.effect());
-            }
+    /// Counts a record that earlier nights left, and that has lapsed or not.
+    pub fn open(&mut self, plan: &Plan, one: &Carried, has_lapsed: bool) {
+        let Some(section) = section_of(one.origin) else { return };
+        let name = plan.sources[usize::from(one.source)].name.clone();
+        let sums = self.0.entry((section, one.book, name, one.account.clone(), one.currency)).or_default();
+        sums.opening.add(one.effect());
+        if has_lapsed {
+            sums.lapsed.add(one.effect());
         }
-        roll
     }
 
     /// Counts what became of some records.
@@ -166,9 +160,9 @@ impl Roll {
     }
 
     /// Adds what became of other records.
-    pub fn add(&mut self, more: Self) {
-        for (key, more) in more.0 {
-            let own = self.0.entry(key).or_default();
+    pub fn add(&mut self, more: &Self) {
+        for (key, more) in &more.0 {
+            let own = self.0.entry(key.clone()).or_default();
             own.opening.merge(more.opening);
             own.added.merge(more.added);
             own.cleared.merge(more.cleared);

@@ -13,7 +13,7 @@ use crate::report::schema::DIFFERENCES;
 use crate::report::sums::CodeSums;
 use crate::report::tables::{self, Tables};
 use crate::report::{Runs, Table, Written};
-use crate::turns::each_lot;
+use crate::turns::Turns;
 
 /// What all turns came to.
 #[derive(Debug, Default)]
@@ -64,7 +64,8 @@ pub(super) fn judge(
     let mut judged = Judged::default();
     let mut runs = Runs::new(DIFFERENCES, &night.memory, tables::order());
     let make = |residue: &Residue| one_lot(night, scan, residue, wants_table);
-    each_lot(night, scan, (&partitions, agreed.repeated), room, ("reconcile", progress), make, |lot| {
+    let turns = Turns { night, scan, repeated: agreed.repeated, pool: None, room };
+    turns.each_lot(&partitions, ("reconcile", progress), make, |lot| {
         judged.add(&lot);
         runs.put(lot.rows)
     })?;

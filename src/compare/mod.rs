@@ -156,7 +156,7 @@ pub fn compare(store: &Store, question: &Question, memory: Memory, progress: &Pr
         .collect::<Result<Vec<_>, Error>>()?;
     let wanted = Wanted { pairs: false, rows: false, across: false, look_alikes: None, dated: false, history: false };
     let night = Night::new(&policy, files, wanted, 0x7469_656f_7574, memory);
-    let mut scan = agree::scan(&night, progress)?;
+    let mut scan = agree::scan(&night, night.partitions(), progress)?;
     progress.stage("agree", None);
     let mut agreed = agree::settle_agreement(&night, &mut scan, Earlier::NOTHING)?;
     let mut judged = judge::judge(&night, &scan, &mut agreed, question.tables, progress)?;

@@ -109,14 +109,7 @@ impl<'m, K: Ord + Send, O: Fn(&Table) -> Vec<K> + Sync> Runs<'m, O> {
 
     /// A run on disk of what is in order.
     fn run_of(&self, sources: Vec<Source>) -> Result<Body, Error> {
-        let properties = WriterProperties::builder()
-            .set_compression(Compression::LZ4_RAW)
-            .set_dictionary_enabled(false)
-            .set_statistics_enabled(EnabledStatistics::None)
-            .set_data_page_size_limit(PAGE)
-            .set_max_row_group_row_count(Some(ROW_GROUP))
-            .build();
-        let mut writer = ParquetFile::new(Spool::on_disk(self.memory), self.spec.schema(), properties);
+        let mut writer = run_file(self.spec, Spool::on_disk(self.memory));
         let full = |e: &dyn std::fmt::Display| Memory::cannot_spill(&self.memory.spill_dir, e);
         let mut merge = Merge::of(self.spec, &self.order, sources).map_err(|e| full(&e))?;
         let next = || merge.lot().map_err(|e| full(&e));
@@ -148,6 +141,18 @@ impl<'m, K: Ord + Send, O: Fn(&Table) -> Vec<K> + Sync> Runs<'m, O> {
             Ok(lot)
         })
     }
+}
+
+/// A file that is read again soon, a few rows at a time.
+pub(super) fn run_file(spec: TableSpec, to: Spool<'_>) -> ParquetFile<Spool<'_>> {
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::LZ4_RAW)
+        .set_dictionary_enabled(false)
+        .set_statistics_enabled(EnabledStatistics::None)
+        .set_data_page_size_limit(PAGE)
+        .set_max_row_group_row_count(Some(ROW_GROUP))
+        .build();
+    ParquetFile::new(to, spec.schema(), properties)
 }
 
 /// An id, which is a letter and 32 digits, as two numbers of the same order.

@@ -501,7 +501,13 @@ impl Table {
         Ok(())
     }
 
-    /// The same row by row.
+    /// How many rows a published table has.
+    pub fn rows_of<E>(body: Body, unreadable: impl Fn(String) -> E) -> Result<u64, E> {
+        let reader = ParquetRecordBatchReaderBuilder::try_new(body).map_err(|e| unreadable(e.to_string()))?;
+        Ok(u64::try_from(reader.metadata().file_metadata().num_rows()).unwrap_or(0))
+    }
+
+    /// What [`Table::read_parts`] shows, row by row.
     pub fn read_rows<E>(
         spec: TableSpec,
         body: Body,

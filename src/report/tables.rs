@@ -12,7 +12,7 @@ use tieout_kernel::code::{CashEffect, Code, Severity};
 use tieout_kernel::key::{Pass, event_key};
 use tieout_kernel::money::Total;
 use tieout_kernel::outcome::{Difference, Outcome};
-use tieout_kernel::record::{Note, Record};
+use tieout_kernel::record::{Kind, Note, Record};
 
 use super::runs::id_in_order;
 use super::schema::{DIFFERENCES, FINDINGS, REJECTS};
@@ -103,7 +103,7 @@ pub fn id_number(id: &str) -> u128 {
 /// The ids that differences keep, by the position of their outcome.
 fn kept_ids<'r>(reconciled: &Reconciled<'_>, residue: &'r Residue) -> HashMap<usize, &'r str> {
     let mut carried = Vec::new();
-    if residue.all_carried().is_empty() {
+    if !residue.has_carried() {
         return HashMap::new();
     }
     for (at, outcome) in reconciled.outcomes.iter().enumerate() {
@@ -177,9 +177,19 @@ fn identity(job: &str, difference: &Difference, records: &[Record<'_>]) -> Strin
         let record = &records[*at as usize];
         let number = event_key(record).or(record.provider_txn_id).or(record.order_no);
         let number = number.map_or_else(|| Cow::Owned(format!("content {:016x}", record.content)), Cow::Borrowed);
-        [job, record.account, record.kind.class().word(), &number].join("\u{1f}")
+        identity_of(job, record.account, record.kind, &number)
     };
     members.iter().map(name).min().unwrap_or_else(|| format!("{job}\u{1f}"))
+}
+
+fn identity_of(job: &str, account: &str, kind: Kind, number: &str) -> String {
+    [job, account, kind.class().word(), number].join("\u{1f}")
+}
+
+/// The id of the one difference under a number.
+#[must_use]
+pub fn id_of_number(job: &str, account: &str, kind: Kind, number: &str) -> String {
+    difference_id(&identity_of(job, account, kind, number), 0)
 }
 
 fn difference_id(base: &str, occurrence: u32) -> String {

@@ -42,6 +42,13 @@ words! {
 }
 
 impl Kind {
+    /// Whether it goes back to the payment of an order.
+    #[inline]
+    #[must_use]
+    pub const fn goes_back(self) -> bool {
+        matches!(self, Self::Refund | Self::Chargeback | Self::ChargebackReversal)
+    }
+
     /// The class under which records of this kind are grouped.
     #[inline]
     #[must_use]
