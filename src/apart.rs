@@ -28,8 +28,8 @@ use tieout_kernel::settle::Verdict;
 use tieout_kernel::severity::Parties;
 
 use crate::agree::{self, Agreed, Night, Residue, Scan, is_carried, part_of};
-use crate::carry::history::{self, Filter, Found, Names};
-use crate::carry::pool::{self, Pool};
+use crate::carry::history::{AllRest, Filter, Found, Names, Rest};
+use crate::carry::pool::{self, Known, Pool};
 use crate::carry::roll::Roll;
 use crate::error::{Complaint, Error};
 use crate::job::{Evidence, Plan};
@@ -37,7 +37,7 @@ use crate::outputs::{Apart, Frame, Slice, first_seen};
 use crate::pipeline::at_once;
 use crate::progress::Progress;
 use crate::reconcile::{self, Reconciled};
-use crate::report::evidence::Pairs;
+use crate::report::evidence::{AllPairs, Pairs};
 use crate::report::schema::{DIFFERENCES, DIFFERENCES_FOR_PEOPLE, OPEN_ITEMS, OPEN_ITEMS_FOR_PEOPLE};
 use crate::report::sums::Sums;
 use crate::report::tables::{self, id_number};
@@ -56,7 +56,7 @@ const MANY: usize = 64;
 const WHOLE: u64 = 2;
 /// That of what is known of all others.
 const SURVEY: u64 = 4;
-/// That of what evidence, history and journal need of them.
+/// That of what the journal needs of them.
 const KEPT: u64 = 4;
 /// That of the records that are read at once.
 const TURN: u64 = 8;
@@ -80,8 +80,6 @@ pub struct Rules<'c> {
     pub agreed: &'c Agreed,
     /// What the day before left.
     pub pool: &'c Pool<'c>,
-    /// Into how many partitions keys are put.
-    pub parts: usize,
     /// Whether the history reaches back far enough to say that nobody knows an order.
     pub judge_orphans: bool,
 }
@@ -211,19 +209,27 @@ impl Rules<'_> {
         let (memory, tonight) = (&self.night.memory, partitions.iter().map(Vec::len).sum());
         self.pool.is_held()
             && agree::fits_whole(tonight, 0, memory.whole).is_ok()
-            && agree::fits_whole(tonight, self.pool.known.len(), memory.limit).is_ok()
+            && agree::fits_whole(tonight, self.pool.len(), memory.limit).is_ok()
     }
 
-    /// Says which records are decided where; `partitions` are those of the residue.
+    /// Says which records are decided where: those of tonight's `residue`, by partition, and those of earlier nights of
+    /// which something is `known`.
     ///
     /// # Errors
     /// When a file cannot be read again, or more than fits has to be decided together.
-    pub fn sort_out(&self, residue: Vec<Vec<u64>>, found: &Found, progress: &Progress) -> Result<Sorted, Error> {
+    pub fn sort_out(
+        &self,
+        residue: Vec<Vec<u64>>,
+        known: Vec<Known>,
+        found: &Found,
+        progress: &Progress,
+    ) -> Result<Sorted, Error> {
         let limit = self.night.memory.limit;
         let tonight: usize = residue.iter().map(Vec::len).sum();
-        let (whole, partitions) = self.with_earlier(residue);
+        let (whole, partitions) = with_earlier(residue, &known);
+        drop(known);
         fit(&whole, limit).map_err(|error| refused(error, &whole))?;
-        let shared = Shared::among(tonight + self.pool.known.len());
+        let shared = Shared::among(tonight + self.pool.len());
         let bound = self.bound(&whole, found, &shared, progress)?;
         let mut sorted = Sorted { whole, ..Sorted::default() };
         let mut waiting = Vec::new();
@@ -249,25 +255,9 @@ impl Rules<'_> {
             return Ok(sorted);
         }
         // Most of it concerns the rest: then all of it is decided together, if that fits.
-        agree::fits_whole(tonight, self.pool.known.len(), limit).map_err(|error| refused(error, &sorted.whole))?;
+        agree::fits_whole(tonight, self.pool.len(), limit).map_err(|error| refused(error, &sorted.whole))?;
         sorted.apart.push(sorted.whole);
         Ok(Sorted::together(&Pool::default(), &sorted.apart))
-    }
-
-    /// What is decided together in any case, and the partitions of the rest; `residue` is what differs of tonight.
-    fn with_earlier(&self, residue: Vec<Vec<u64>>) -> (Vec<u64>, Vec<Vec<u64>>) {
-        let mut residue = residue.into_iter();
-        let mut whole = residue.next().unwrap_or_default();
-        let mut partitions: Vec<Vec<u64>> = residue.collect();
-        partitions.resize(self.parts, Vec::new());
-        for (place, one) in self.pool.places().zip(&self.pool.known) {
-            match one.key().filter(|_| !one.is_tied) {
-                Some(key) => partitions[part_of(key, self.parts)].push(place),
-                None => whole.push(place),
-            }
-        }
-        whole.par_sort_unstable();
-        (whole, partitions)
     }
 
     fn turns(&self) -> Turns<'_> {
@@ -411,8 +401,9 @@ pub struct Decided<'m> {
     /// What goes into files with the rest, and bytes that there are for it.
     files: Apart,
     room: u64,
-    /// What ended of it, and what was settled.
-    ended: history::Rest,
+    /// What ended of it, what matched, and what was settled.
+    ended: AllRest,
+    pairs: AllPairs,
     entries: Vec<Entry>,
     differences: Runs<'m, Order<'m, tables::Rank>>,
     open: Runs<'m, Order<'m, pool::Rank>>,
@@ -425,7 +416,7 @@ struct DecidedLot {
     fetched: [[Tally; 2]; 2],
     roll: Roll,
     opened: Vec<(Day, String)>,
-    ended: history::Rest,
+    ended: Rest,
     pairs: Pairs,
     entries: Vec<Entry>,
     awaited: BTreeSet<String>,
@@ -445,7 +436,8 @@ impl<'m> Decided<'m> {
             opened: Vec::new(),
             files: Apart::default(),
             room: memory.limit / KEPT,
-            ended: history::Rest::default(),
+            ended: AllRest::new(memory),
+            pairs: AllPairs::new(memory),
             entries: Vec::new(),
             differences: Runs::new(DIFFERENCES, memory, Box::new(tables::order())),
             open: Runs::new(OPEN_ITEMS, memory, Box::new(pool::order(plan))),
@@ -458,8 +450,8 @@ impl<'m> Decided<'m> {
         add_tallies(&mut self.fetched, &lot.fetched);
         self.roll.add(&lot.roll);
         self.opened.extend(lot.opened);
-        self.ended.add(&lot.ended);
-        self.files.pairs.add(lot.pairs);
+        self.ended.put(lot.ended)?;
+        self.pairs.put(lot.pairs)?;
         self.entries.extend(lot.entries);
         self.files.awaited.extend(lot.awaited);
         self.fits()?;
@@ -468,22 +460,20 @@ impl<'m> Decided<'m> {
         Ok(lot.items)
     }
 
-    /// Refuses to keep more for evidence, history and journal than there is room for.
+    /// Refuses to keep more for the journal than there is room for.
     fn fits(&self) -> Result<(), Error> {
-        let (pairs, entries) = (self.files.pairs.len(), self.entries.len() + self.opened.len());
-        let bytes = (self.files.pairs.bytes() + self.ended.bytes() + entries * BYTES_OF_AN_ENTRY) as u64;
+        let entries = self.entries.len() + self.opened.len();
+        let bytes = (entries * BYTES_OF_AN_ENTRY) as u64;
         if bytes <= self.room {
             return Ok(());
         }
         let what = format!(
-            "of what differs {} pairs match after all and {} are settled or taken back, which takes {} of memory; there is room for {}",
-            HumanCount(pairs as u64),
+            "of what differs {} are settled, or no longer, which takes {} of memory; there is room for {}",
             HumanCount(entries as u64),
             HumanBytes(bytes),
             HumanBytes(self.room)
         );
-        let hint = "raise --memory-limit; or check what keeps records from agreeing at first sight, such as masked \
-                    parties, and the caps of settlement";
+        let hint = "raise --memory-limit; or check the caps of settlement";
         Err(Error::Limit(Complaint::new(what).hint(hint)))
     }
 
@@ -497,8 +487,13 @@ impl<'m> Decided<'m> {
         frame.leaving(whole).each_part(|part| self.open.put(vec![part]))?;
         let differences = self.differences.merged(Some(frame.for_people(&DIFFERENCES_FOR_PEOPLE)), |_| Ok(()))?;
         let open = self.open.merged(Some(frame.for_people(&OPEN_ITEMS_FOR_PEOPLE)), |_| Ok(()))?;
-        let (ended, entries) = (Mutex::new(self.ended), Mutex::new(self.entries));
-        Ok(Apart { tables: Some([differences, open]), ended, entries, ..self.files })
+        Ok(Apart {
+            tables: Some([differences, open]),
+            ended: Mutex::new(Some(self.ended)),
+            pairs: Mutex::new(Some(self.pairs)),
+            entries: Mutex::new(self.entries),
+            ..self.files
+        })
     }
 }
 
@@ -550,7 +545,7 @@ impl<'c> Rules<'c> {
             fetched: [true, false].map(|tonight| reconciled.tallies(tonight)),
             roll: Roll::default(),
             opened: settle::opened_again(residue, &reconciled),
-            ended: history::Rest::default(),
+            ended: Rest::default(),
             pairs: if plan.evidence == Evidence::References { tables.paired() } else { Pairs::default() },
             entries: settle::settled(plan, &tables, &ids)?,
             awaited: frame.awaited(&reconciled),
@@ -569,6 +564,24 @@ impl<'c> Rules<'c> {
         }
         Ok(lot)
     }
+}
+
+/// What is decided together in any case, and the partitions of the rest; `residue` is what differs of tonight.
+fn with_earlier(residue: Vec<Vec<u64>>, known: &[Known]) -> (Vec<u64>, Vec<Vec<u64>>) {
+    let mut residue = residue.into_iter();
+    let mut whole = residue.next().unwrap_or_default();
+    let mut partitions: Vec<Vec<u64>> = residue.collect();
+    for (place, one) in (0..).zip(known) {
+        match one.key().filter(|_| !one.is_tied) {
+            Some(key) => {
+                let part = part_of(key, partitions.len());
+                partitions[part].push(place);
+            }
+            None => whole.push(place),
+        }
+    }
+    whole.par_sort_unstable();
+    (whole, partitions)
 }
 
 /// Adds what some records come to, tonight's and those of earlier nights, to what others do.

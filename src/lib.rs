@@ -82,6 +82,7 @@ pub mod report;
 pub mod run;
 pub mod settle;
 pub mod sniff;
+mod sorter;
 pub mod store;
 pub mod survey;
 mod turns;

@@ -14,7 +14,7 @@ use tieout_kernel::record::{Book, Origin};
 use crate::agree::{self, Agreed, Night, Residue, Scan};
 use crate::carry::Carried;
 use crate::carry::days::{Chain, Incomplete, Withheld};
-use crate::carry::history;
+use crate::carry::history::{self, AllRest};
 use crate::carry::leaving::Leaving;
 use crate::error::Error;
 use crate::finding::Finding;
@@ -22,7 +22,7 @@ use crate::intake::Intake;
 use crate::job::{Evidence, Language, Plan};
 use crate::publish::Output;
 use crate::reconcile::Reconciled;
-use crate::report::evidence::{Lines, Pairs};
+use crate::report::evidence::{AllPairs, Lines};
 use crate::report::schema::{
     DIFFERENCES_FOR_PEOPLE, INPUTS, MATCHES, OPEN_ITEMS_FOR_PEOPLE, SETTLEMENTS_FOR_PEOPLE, SUMMARY_FOR_PEOPLE,
 };
@@ -163,9 +163,9 @@ pub fn first_seen<'c>(carried: impl Iterator<Item = &'c Carried>) -> BTreeMap<St
 #[derive(Default)]
 pub struct Apart {
     /// What ended of it, where there is a history.
-    pub ended: Mutex<history::Rest>,
+    pub ended: Mutex<Option<AllRest>>,
     /// What of it matched, where evidence is kept.
-    pub pairs: Pairs,
+    pub pairs: Mutex<Option<AllPairs>>,
     /// What of it was settled.
     pub entries: Mutex<Vec<Entry>>,
     /// Sources that its records wait for.
@@ -289,7 +289,12 @@ impl Made<'_, '_> {
                 let entries = taken(&self.apart.entries);
                 files_of(settle::written(self.frame.plan, tables, self.slice.ids, booked, entries, people)?)
             }
-            Task::Matches(tables, lines) => files_of(tables.matches(self.agreed, lines, &self.apart.pairs)?),
+            Task::Matches(tables, lines) => {
+                let memory = &self.frame.night.memory;
+                let mut slow = taken(&self.apart.pairs).unwrap_or_else(|| AllPairs::new(memory));
+                slow.put(tables.paired())?;
+                files_of(tables.matches(self.agreed, lines, slow)?)
+            }
             Task::NoMatches => {
                 let none = Sheet::new(MATCHES).finish()?;
                 vec![form(&none, "csv", none.csv()), form(&none, "parquet", none.parquet())]
@@ -303,7 +308,9 @@ impl Made<'_, '_> {
                     reconciled: self.slice.reconciled,
                     lines,
                 };
-                let body = ended.written(taken(&self.apart.ended), &self.frame.night.memory)?;
+                let memory = &self.frame.night.memory;
+                let rest = taken(&self.apart.ended).unwrap_or_else(|| AllRest::new(memory));
+                let body = ended.written(rest, memory)?;
                 vec![Output { name: history::FILE.to_owned(), body, rows: None, for_people: false }]
             }
         })

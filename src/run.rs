@@ -16,7 +16,7 @@ use crate::apart::{Rules, Sorted, Told, add_tallies};
 use crate::carry::Carried;
 use crate::carry::days::{self, Chain};
 use crate::carry::history::{self, Found, Names};
-use crate::carry::pool::{self, Lapsed, Pool};
+use crate::carry::pool::{self, Known, Lapsed, Left, Pool};
 use crate::carry::roll::{self, Roll, RollForward};
 use crate::controls;
 use crate::error::Error;
@@ -95,14 +95,14 @@ pub fn run(
     progress.stage("pool", None);
     let parts = |earlier: u64| agree::partitions(intake.files.iter().flat_map(|file| &file.open.splits), earlier);
     let reading = pool::Reading { plan, date, seed: seed(plan), memory: &memory };
-    let (pool, parts) = reading.read(store, &chain, parts)?;
+    let Left { pool, known, parts } = reading.read(store, &chain, parts)?;
     let policy = policy_of(plan, day, &intake);
     let (night, mut scan, mut findings, blocked) =
         scanned(store, plan, date, &policy, &intake, (&memory, parts), progress)?;
     progress.stage("history", None);
-    let found = remembered(store, plan, date, &chain, &scan, &pool)?;
+    let found = remembered(store, plan, date, &chain, &scan, &known)?;
     progress.stage("agree", None);
-    let mut agreed = agree::settle_agreement(&night, &mut scan, Earlier { carried: &pool.known, found: &found })?;
+    let mut agreed = agree::settle_agreement(&night, &mut scan, Earlier { carried: &known, found: &found })?;
     let reaches = plan.carry.history_days > 0 && found.reach >= plan.carry.orphan_after;
     let residue = std::mem::take(&mut agreed.residue);
     let rules = Rules {
@@ -113,13 +113,12 @@ pub fn run(
         scan: &scan,
         agreed: &agreed,
         pool: &pool,
-        parts,
         judge_orphans: reaches,
     };
     let sorted = if rules.fit_together(&residue) {
         Sorted::together(&pool, &residue)
     } else {
-        rules.sort_out(residue, &found, progress)?
+        rules.sort_out(residue, known, &found, progress)?
     };
     let Sorted { whole, apart, mut survey, names } = sorted;
     let (earlier, tonight) = whole.split_at(whole.partition_point(|&place| agree::is_carried(place)));
@@ -287,12 +286,12 @@ fn remembered(
     date: civil::Date,
     chain: &Chain,
     scan: &Scan,
-    pool: &Pool<'_>,
+    known: &[Known],
 ) -> Result<Found, Error> {
     if plan.carry.history_days == 0 || chain.links.is_empty() {
         return Ok(Found::default());
     }
-    let filter = agree::asks_for(scan, &pool.known)?;
+    let filter = agree::asks_for(scan, known)?;
     history::look_up(store, plan, date, chain, &filter)
 }
 

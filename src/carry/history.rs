@@ -46,6 +46,7 @@ use crate::reconcile::Reconciled;
 use crate::report::evidence::Lines;
 use crate::report::schema::HISTORY;
 use crate::report::{VERSION_KEY, append_group};
+use crate::sorter::{Fixed, Sorter, next};
 use crate::store::{Body, Spool, Store};
 
 /// The file of a run's history.
@@ -97,13 +98,49 @@ struct Origins {
 struct Line {
     key: u128,
     txn: u64,
-    tag: u32,
+    /// A hash of what it was: that has a number only when all are known.
+    what: u64,
     day: i32,
     amount: i64,
     order: u128,
     closed_at: i64,
     /// Lines of the ledger's and the statement's row; 0 without one.
     lines: [u32; 2],
+    tag: u32,
+}
+
+/// Bytes of a line on disk.
+const BYTES: usize = 2 * 16 + 4 * 8 + 4 * 4;
+
+impl Fixed<BYTES> for Line {
+    fn to_bytes(self) -> [u8; BYTES] {
+        let mut bytes = Vec::with_capacity(BYTES);
+        bytes.extend(self.key.to_le_bytes());
+        bytes.extend(self.order.to_le_bytes());
+        bytes.extend(self.txn.to_le_bytes());
+        bytes.extend(self.what.to_le_bytes());
+        bytes.extend(self.amount.to_le_bytes());
+        bytes.extend(self.closed_at.to_le_bytes());
+        bytes.extend(self.day.to_le_bytes());
+        bytes.extend(self.tag.to_le_bytes());
+        bytes.extend(self.lines.iter().flat_map(|line| line.to_le_bytes()));
+        bytes.try_into().expect("all of its numbers")
+    }
+
+    fn of_bytes(bytes: &[u8; BYTES]) -> Self {
+        let mut rest = bytes.as_slice();
+        Self {
+            key: u128::from_le_bytes(next(&mut rest)),
+            order: u128::from_le_bytes(next(&mut rest)),
+            txn: u64::from_le_bytes(next(&mut rest)),
+            what: u64::from_le_bytes(next(&mut rest)),
+            amount: i64::from_le_bytes(next(&mut rest)),
+            closed_at: i64::from_le_bytes(next(&mut rest)),
+            day: i32::from_le_bytes(next(&mut rest)),
+            tag: u32::from_le_bytes(next(&mut rest)),
+            lines: [(); 2].map(|()| u32::from_le_bytes(next(&mut rest))),
+        }
+    }
 }
 
 /// The order of what goes back to none.
@@ -118,13 +155,35 @@ enum Part<'p> {
     /// Pairs that agreed at first sight.
     Pairs(&'p [(u64, u64)]),
     /// What the full rules ended.
-    Rest(&'p [Line]),
+    Rest(Vec<Line>),
 }
 
-/// What the full rules ended, as the history has it.
+/// All that the full rules ended, in memory as long as there is room.
+pub struct AllRest {
+    tags: Distinct<Tag>,
+    lines: Sorter<Line, BYTES>,
+}
+
+impl AllRest {
+    /// Nothing yet.
+    #[must_use]
+    pub fn new(memory: &Memory) -> Self {
+        Self { tags: Distinct::default(), lines: Sorter::new(memory) }
+    }
+
+    /// Takes some of it.
+    pub fn put(&mut self, some: Rest) -> Result<(), Error> {
+        let numbers = self.tags.numbers_of(&some.tags);
+        self.lines.put(some.lines.into_iter().map(|line| Line { tag: numbers[line.tag as usize], ..line }))
+    }
+}
+
+/// Some of what the full rules ended, as the history has it.
 #[derive(Default)]
 pub struct Rest {
     tags: Distinct<Tag>,
+    /// Their hashes.
+    hashes: Vec<u64>,
     lines: Vec<Line>,
 }
 
@@ -142,22 +201,13 @@ impl Rest {
                 let record = &reconciled.records[at as usize];
                 if record.origin != Origin::History {
                     let stored = residue.stored(night, at as usize);
-                    self.lines.extend(of_record(night, record, &stored, state, &mut self.tags));
+                    let line = of_record(night, record, &stored, state, &mut self.tags);
+                    let hashed = |tag: &Tag| xxh3_64_with_seed(&serde_json::to_vec(tag).unwrap_or_default(), 0);
+                    self.hashes.extend(self.tags.list[self.hashes.len()..].iter().map(hashed));
+                    self.lines.extend(line.map(|line| Line { what: self.hashes[line.tag as usize], ..line }));
                 }
             }
         }
-    }
-
-    /// Takes what another one took.
-    pub fn add(&mut self, more: &Self) {
-        let numbers = self.tags.numbers_of(&more.tags);
-        self.lines.extend(more.lines.iter().map(|line| Line { tag: numbers[line.tag as usize], ..*line }));
-    }
-
-    /// Bytes that it takes.
-    #[must_use]
-    pub const fn bytes(&self) -> usize {
-        self.lines.capacity() * size_of::<Line>()
     }
 }
 
@@ -179,9 +229,11 @@ pub struct Ended<'h, 'r> {
 
 impl Ended<'_, '_> {
     /// The file of the history; `rest` is what ended of that which was decided apart.
-    pub fn written(&self, mut rest: Rest, memory: &Memory) -> Result<Body, Error> {
+    pub fn written(&self, mut all: AllRest, memory: &Memory) -> Result<Body, Error> {
+        let mut rest = Rest::default();
         rest.gather(self.night, self.residue, self.reconciled);
-        let Rest { mut tags, mut lines } = rest;
+        all.put(rest)?;
+        let AllRest { mut tags, lines } = all;
         let numbers = self.tag_numbers(&mut tags)?;
         // Tags are numbered in the order of their texts, so that no order of input shows.
         let mut order: Vec<u32> = (0_u32..).take(tags.list.len()).collect();
@@ -191,24 +243,31 @@ impl Ended<'_, '_> {
             rank[*old as usize] = new;
         }
         tags.list.sort();
-        lines.iter_mut().for_each(|line| line.tag = rank[line.tag as usize]);
-        lines.sort_unstable();
+        let mut lines = lines.sorted()?;
         let full = |e: &dyn std::fmt::Display| memory.cannot_make(e);
         let (mut writer, factory) = writer(Spool::of_result(memory), &tags.list).map_err(|e| full(&e))?;
-        let pairs = self.agreed.matches.chunks(GROUP).map(Part::Pairs);
-        let parts: Vec<Part<'_>> = pairs.chain(lines.chunks(GROUP).map(Part::Rest)).collect();
-        let mut lots = parts.chunks(at_once()).zip((0..).step_by(at_once()));
-        let encode = |(number, part): (usize, &Part<'_>)| {
+        let mut pairs = self.agreed.matches.chunks(GROUP);
+        let mut part = || -> Result<Option<Part<'_>>, Error> {
+            if let Some(pairs) = pairs.next() {
+                return Ok(Some(Part::Pairs(pairs)));
+            }
+            let rest = lines.take(GROUP, |_| true)?;
+            Ok((!rest.is_empty()).then_some(Part::Rest(rest)))
+        };
+        let encode = |(number, part): (usize, Part<'_>)| {
             let rows = match part {
                 Part::Pairs(pairs) => self.of_pairs(pairs, &numbers, &rank)?,
-                Part::Rest(lines) => Rows::of(lines),
+                Part::Rest(lines) => Rows::of(&lines, &rank),
             };
             rows.encoded(&factory, number).map_err(|e| full(&e))
         };
+        let mut groups = 0..;
         let next = || {
-            let Some((lot, first)) = lots.next() else { return Ok(None) };
-            let numbered = (first..).zip(lot).collect::<Vec<_>>();
-            numbered.into_par_iter().with_max_len(1).map(encode).collect::<Result<Vec<_>, Error>>().map(Some)
+            let some = groups.by_ref().take(at_once());
+            let some = some.map_while(|number| Some(part().transpose()?.map(|part| (number, part))));
+            let some = some.collect::<Result<Vec<_>, Error>>()?;
+            let encoded = some.into_par_iter().with_max_len(1).map(encode).collect::<Result<Vec<_>, Error>>()?;
+            Ok((!encoded.is_empty()).then_some(encoded))
         };
         side_by_side(next, |lot| {
             let written = lot.into_iter().try_for_each(|columns| append_group(&mut writer, columns));
@@ -279,6 +338,7 @@ impl Ended<'_, '_> {
             lines.push(&Line {
                 key: row.key,
                 txn: row.txn,
+                what: 0,
                 order: if goes_back(row.tag.kind) {
                     self.agreed.orders.get(&statement).copied().unwrap_or(NO_ORDER)
                 } else {
@@ -334,6 +394,7 @@ fn of_record(
         day: record.business_date.map_or(NO_DAY, |day| day.0),
         closed_at: record.closed_at.map_or(NEVER, |instant| instant.0),
         lines: if of_ledger { [line, 0] } else { [0, line] },
+        what: 0,
         tag,
     })
 }
@@ -406,9 +467,9 @@ impl Rows {
         }
     }
 
-    fn of(lines: &[Line]) -> Self {
+    fn of(lines: &[Line], rank: &[u32]) -> Self {
         let mut rows = Self::with_room_for(lines.len());
-        lines.iter().for_each(|line| rows.push(line));
+        lines.iter().for_each(|line| rows.push(&Line { tag: rank[line.tag as usize], ..*line }));
         rows
     }
 

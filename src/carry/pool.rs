@@ -33,8 +33,6 @@ use crate::store::Store;
 /// What the day before left.
 #[derive(Debug, Default)]
 pub struct Pool<'p> {
-    /// What is known of each record that takes part tonight; its place is its position.
-    pub known: Vec<Known>,
     /// Ids of differences that records of another number have.
     pub lent_ids: HashSet<u128>,
     /// Hashes of provider's numbers of which nobody knows more.
@@ -96,8 +94,27 @@ pub struct Lapsed {
 #[derive(Debug)]
 enum Kept<'p> {
     Held(Vec<Arc<Carried>>),
-    /// By the partition of their keys, as rows of the table.
-    OnDisk(&'p Plan, usize, Shelf),
+    OnDisk(OnDisk<'p>),
+}
+
+/// Records as rows of the table.
+#[derive(Debug)]
+struct OnDisk<'p> {
+    plan: &'p Plan,
+    rows: Shelf,
+    /// The partition of each, by the place.
+    parts: Vec<u16>,
+}
+
+/// The pool of the day before, and what the fast path needs to know of it.
+#[derive(Debug, Default)]
+pub struct Left<'p> {
+    /// The pool.
+    pub pool: Pool<'p>,
+    /// What is known of each record that takes part tonight; its place is its position.
+    pub known: Vec<Known>,
+    /// Into how many partitions keys are put tonight.
+    pub parts: usize,
 }
 
 impl Default for Kept<'_> {
@@ -120,22 +137,21 @@ pub struct Reading<'p> {
 }
 
 impl<'p> Reading<'p> {
-    /// The pool of the day before, and into how many partitions keys are put when there are so many of its records:
-    /// `parts` says so.
+    /// What the day before left; `parts` says into how many partitions keys are put when there are so many records.
     ///
     /// # Errors
     /// When it cannot be read, or has records of a source that the job no longer has.
-    pub fn read(&self, store: &Store, chain: &Chain, parts: impl Fn(u64) -> usize) -> Result<(Pool<'p>, usize), Error> {
-        let Some(before) = chain.before() else { return Ok((Pool::default(), parts(0))) };
+    pub fn read(&self, store: &Store, chain: &Chain, parts: impl Fn(u64) -> usize) -> Result<Left<'p>, Error> {
+        let Some(before) = chain.before() else { return Ok(Left { parts: parts(0), ..Left::default() }) };
         let name = OPEN_ITEMS.parquet_name();
         let body = before.read(store, self.plan, &name)?;
         let unreadable = |cause: String| before.unreadable(self.plan, &name, cause);
         let rows = Table::rows_of(body.clone(), unreadable)?;
         let parts = parts(rows);
         let is_held = fits_whole(0, usize::try_from(rows).unwrap_or(usize::MAX), self.memory.whole).is_ok();
-        let mut pool = Pool::default();
+        let mut left = Left { parts, ..Left::default() };
+        let (mut held, mut parts_of) = (Vec::new(), Vec::new());
         let mut filling = (!is_held).then(|| Filling::new(OPEN_ITEMS, parts, self.memory));
-        let mut held = Vec::new();
         Table::read_parts(OPEN_ITEMS, body, unreadable, |table| {
             let cells: Vec<Cells<'_>> = table.cells().collect();
             let read = |cells: &Cells<'_>| {
@@ -147,21 +163,26 @@ impl<'p> Reading<'p> {
             let mut rows = Vec::with_capacity(read.len());
             for (row, (read, cells)) in read.into_iter().zip(&cells).enumerate() {
                 let (one, known) = read.ok_or_else(|| self.unknown(before, cells))?;
-                if pool.take(self, &one, known) {
-                    let place = u32::try_from(pool.known.len() - 1).expect("a pool has fewer than 2³² records");
-                    rows.push((row, part_of(known.key().unwrap_or_default(), parts), place));
-                    if is_held {
-                        held.push(Arc::new(one));
-                    }
+                if !left.pool.take(self, &one) {
+                    continue;
                 }
+                let part = part_of(known.key().unwrap_or_default(), parts);
+                if is_held {
+                    held.push(Arc::new(one));
+                } else {
+                    let place = u32::try_from(left.known.len()).expect("a pool has fewer than 2³² records");
+                    rows.push((row, part, place));
+                    parts_of.push(u16::try_from(part).expect("there are fewer than 2¹⁶ partitions"));
+                }
+                left.known.push(known);
             }
             filling.as_mut().map_or(Ok(()), |filling| filling.put(table, &rows))
         })?;
-        pool.kept = match filling {
+        left.pool.kept = match filling {
             None => Kept::Held(held),
-            Some(filling) => Kept::OnDisk(self.plan, parts, filling.finish()?),
+            Some(filling) => Kept::OnDisk(OnDisk { plan: self.plan, rows: filling.finish()?, parts: parts_of }),
         };
-        Ok((pool, parts))
+        Ok(left)
     }
 
     /// What is wrong with a row that cannot be read.
@@ -195,7 +216,7 @@ impl<'p> Reading<'p> {
 
 impl Pool<'_> {
     /// Takes a record in, or says that it lapsed.
-    fn take(&mut self, reading: &Reading<'_>, one: &Carried, known: Known) -> bool {
+    fn take(&mut self, reading: &Reading<'_>, one: &Carried) -> bool {
         let open_for = i64::from(day_of(reading.date).0) - i64::from(one.first_seen.0);
         let has_lapsed = open_for > i64::from(reading.plan.carry.keep_open);
         self.opening.open(reading.plan, one, has_lapsed);
@@ -207,7 +228,6 @@ impl Pool<'_> {
             self.lent_ids.extend(one.difference.as_deref().map(id_number));
         }
         self.unnamed.extend(one.unnamed());
-        self.known.push(known);
         true
     }
 
@@ -217,26 +237,40 @@ impl Pool<'_> {
         matches!(self.kept, Kept::Held(_))
     }
 
+    /// How many records take part tonight.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        match &self.kept {
+            Kept::Held(held) => held.len(),
+            Kept::OnDisk(on_disk) => on_disk.parts.len(),
+        }
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// The places of all records.
     #[must_use]
-    pub fn places(&self) -> Range<u64> {
-        0..self.known.len() as u64
+    pub const fn places(&self) -> Range<u64> {
+        0..self.len() as u64
     }
 
     /// The records of some places, which ascend, each with its place.
     pub fn fetch(&self, places: &[u64]) -> Result<Vec<(u64, Arc<Carried>)>, Error> {
-        let (plan, parts, shelf) = match &self.kept {
+        let OnDisk { plan, rows, parts } = match &self.kept {
             Kept::Held(held) => {
                 let one = |&place: &u64| Some((place, Arc::clone(held.get(usize::try_from(place).ok()?)?)));
                 return Ok(places.iter().filter_map(one).collect());
             }
-            Kept::OnDisk(plan, parts, shelf) => (plan, *parts, shelf),
+            Kept::OnDisk(on_disk) => on_disk,
         };
         let narrow = |&place: &u64| u32::try_from(place).expect("a pool has fewer than 2³² records");
         let places: Vec<u32> = places.iter().map(narrow).collect();
-        let part = |&place: &u32| part_of(self.known[place as usize].key().unwrap_or_default(), parts);
-        let parts = places.iter().map(part).collect();
-        let read = shelf.read(&places, &parts, |cells| from_cells(plan, cells).map(Arc::new))?;
+        let parts = places.iter().map(|&place| usize::from(parts[place as usize])).collect();
+        let read = rows.read(&places, &parts, |cells| from_cells(plan, cells).map(Arc::new))?;
         if read.len() != places.len() {
             let what = format!("{} of {} records of earlier nights could be read again", read.len(), places.len());
             return Err(Broken(what).into());

@@ -6,187 +6,221 @@ use rayon::prelude::*;
 use tieout_kernel::calendar::Day;
 use tieout_kernel::code::{Code, Codes};
 use tieout_kernel::key::Pass;
-use tieout_kernel::money::Minor;
+use tieout_kernel::money::Total;
 use tieout_kernel::outcome::{Outcome, State};
 use tieout_kernel::record::{Direction, Note, Notes, Record};
 
 use super::schema::MATCHES;
 use super::sheet::{Sheet, Table};
 use super::tables::Tables;
-use super::written::{Written, in_parts};
-use crate::agree::{Agreed, Night, RowReader, Scan, Tag, row_of, split_of};
+use super::written::{Written, in_lots};
+use crate::agree::{Agreed, Night, RowReader, Scan, Tag, is_carried, row_of, split_of};
 use crate::distinct::Distinct;
 use crate::error::Error;
 use crate::formats::Split;
+use crate::memory::Memory;
+use crate::pipeline::at_once;
+use crate::sorter::{Fixed, Sorter, next};
 
 /// Pairs of one part of the table.
 const PART: usize = 1 << 14;
 
-/// Pairs that the full rules matched apart from the rest.
+/// Some pairs that the full rules matched, without their records.
 #[derive(Debug, Default)]
 pub struct Pairs {
-    lots: Vec<Vec<Paired>>,
+    list: Vec<Paired>,
+    shared: Shared,
+}
+
+/// All of them, in memory as long as there is room.
+#[derive(Debug)]
+pub struct AllPairs {
+    list: Sorter<Paired, BYTES>,
+    shared: Shared,
+}
+
+/// What many pairs have in common.
+#[derive(Debug, Default)]
+struct Shared {
     /// Files of earlier nights.
     files: Distinct<String>,
-    /// What records of earlier nights are.
+    /// What statement's records of earlier nights are.
     tags: Distinct<Tag>,
+    /// How pairs were found, and what is to be said of them.
+    said: Distinct<(Pass, Option<String>)>,
 }
 
 /// A pair.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 struct Paired {
     /// The statement's record and the ledger's.
     sides: [Side; 2],
-    /// What a statement's record of an earlier night is, and how much; of tonight's the scan knows it.
-    earlier: (u32, Minor),
-    pass: Pass,
-    flags: Codes,
-    notes: Notes,
+    /// What a statement's record of an earlier night comes to, without sign, and what it is; of tonight's the scan
+    /// knows both.
+    amount: i64,
+    tag: u32,
+    said: u32,
 }
 
 /// Where a record of a pair comes from.
-#[derive(Clone, Copy, Debug)]
-enum Side {
-    /// A row of one of tonight's files.
-    Tonight { place: u64, line: u64 },
-    /// A row of an earlier night's.
-    Earlier { place: u32, source: u16, night: Day, file: u32, line: u64 },
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Side {
+    place: u64,
+    line: u64,
+    /// Source, file and night of what is not tonight's.
+    source: u16,
+    file: u32,
+    night: i32,
 }
 
 impl Side {
-    fn place(self) -> u64 {
-        match self {
-            Self::Tonight { place, .. } => place,
-            Self::Earlier { place, .. } => place.into(),
-        }
+    const fn of_tonight(place: u64, line: u64) -> Self {
+        Self { place, line, source: 0, file: 0, night: 0 }
+    }
+
+    fn night(self) -> Option<Day> {
+        is_carried(self.place).then_some(Day(self.night))
     }
 }
 
-impl Pairs {
-    /// Bytes that they take until they are in the evidence.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        self.len() * (size_of::<Paired>() + size_of::<(u64, Slow<'_>)>())
+/// Bytes of a pair on disk.
+const BYTES: usize = 2 * 26 + 16;
+
+impl Fixed<BYTES> for Paired {
+    fn to_bytes(self) -> [u8; BYTES] {
+        let mut bytes = Vec::with_capacity(BYTES);
+        for Side { place, line, source, file, night } in self.sides {
+            bytes.extend(place.to_le_bytes());
+            bytes.extend(line.to_le_bytes());
+            bytes.extend(source.to_le_bytes());
+            bytes.extend(file.to_le_bytes());
+            bytes.extend(night.to_le_bytes());
+        }
+        bytes.extend(self.amount.to_le_bytes());
+        bytes.extend(self.tag.to_le_bytes());
+        bytes.extend(self.said.to_le_bytes());
+        bytes.try_into().expect("all of its numbers")
     }
 
-    /// How many there are.
+    fn of_bytes(bytes: &[u8; BYTES]) -> Self {
+        let mut rest = bytes.as_slice();
+        let sides = [(); 2].map(|()| Side {
+            place: u64::from_le_bytes(next(&mut rest)),
+            line: u64::from_le_bytes(next(&mut rest)),
+            source: u16::from_le_bytes(next(&mut rest)),
+            file: u32::from_le_bytes(next(&mut rest)),
+            night: i32::from_le_bytes(next(&mut rest)),
+        });
+        let amount = i64::from_le_bytes(next(&mut rest));
+        let [tag, said] = [(); 2].map(|()| u32::from_le_bytes(next(&mut rest)));
+        Self { sides, amount, tag, said }
+    }
+}
+
+impl AllPairs {
+    /// None yet.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.lots.iter().map(Vec::len).sum()
+    pub fn new(memory: &Memory) -> Self {
+        Self { list: Sorter::new(memory), shared: Shared::default() }
     }
 
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Takes more.
-    pub fn add(&mut self, more: Self) {
-        let (files, tags) = (self.files.numbers_of(&more.files), self.tags.numbers_of(&more.tags));
-        for mut lot in more.lots.into_iter().filter(|lot| !lot.is_empty()) {
-            for pair in &mut lot {
-                for side in &mut pair.sides {
-                    if let Side::Earlier { file, .. } = side {
-                        *file = files[*file as usize];
-                    }
-                }
-                if let Side::Earlier { .. } = pair.sides[0] {
-                    pair.earlier.0 = tags[pair.earlier.0 as usize];
-                }
+    /// Takes some.
+    pub fn put(&mut self, some: Pairs) -> Result<(), Error> {
+        let Pairs { list, shared } = some;
+        let files = self.shared.files.numbers_of(&shared.files);
+        let tags = self.shared.tags.numbers_of(&shared.tags);
+        let said = self.shared.said.numbers_of(&shared.said);
+        self.list.put(list.into_iter().map(|mut pair| {
+            for side in pair.sides.iter_mut().filter(|side| is_carried(side.place)) {
+                side.file = files[side.file as usize];
             }
-            lot.shrink_to_fit();
-            self.lots.push(lot);
-        }
+            if is_carried(pair.sides[0].place) {
+                pair.tag = tags[pair.tag as usize];
+            }
+            pair.said = said[pair.said as usize];
+            pair
+        }))
     }
-}
-
-/// A pair that the full rules matched.
-#[derive(Clone, Copy)]
-enum Slow<'p> {
-    Here(&'p Outcome),
-    Apart(&'p Paired),
 }
 
 /// Some pairs in order of the statement's rows: those that agreed at first sight, and those that the full rules
-/// matched with the statement's place.
+/// matched.
 struct Part<'p> {
     agreed: &'p [(u64, u64)],
-    slow: &'p [(u64, Slow<'p>)],
+    slow: Vec<Paired>,
 }
 
 impl Tables<'_, '_> {
-    /// The evidence of what matched, in order of the statement's rows; `apart` is what was matched apart from the rest.
-    pub fn matches(&self, agreed: &Agreed, lines: &Lines, pairs: &Pairs) -> Result<Written, Error> {
-        let here = self.slow_matches().map(|(place, outcome)| (place, Slow::Here(outcome)));
-        let apart = pairs.lots.iter().flatten().map(|pair| (pair.sides[0].place(), Slow::Apart(pair)));
-        let mut slow: Vec<(u64, Slow<'_>)> = here.chain(apart).collect();
-        slow.par_sort_by_key(|(place, _)| *place);
-        let mut rest = slow.as_slice();
-        let mut parts = Vec::new();
-        for agreed in agreed.matches.chunks(PART) {
-            let last = agreed.last().map_or(0, |&(_, statement)| statement);
-            let (before, after) = rest.split_at(rest.partition_point(|one| one.0 < last));
-            parts.push(Part { agreed, slow: before });
-            rest = after;
-        }
-        parts.push(Part { agreed: &[], slow: rest });
-        in_parts(MATCHES, None, &parts, &self.night.memory, |part| self.part(part, lines, pairs))
+    /// The evidence of what matched, in order of the statement's rows; `slow` is what the full rules matched.
+    pub fn matches(&self, agreed: &Agreed, lines: &Lines, slow: AllPairs) -> Result<Written, Error> {
+        let AllPairs { list, mut shared } = slow;
+        let at_first_sight = shared.said.number((Pass::K1, None));
+        let mut slow = list.sorted()?;
+        let mut rest = agreed.matches.as_slice();
+        let mut next = || -> Result<Option<Part<'_>>, Error> {
+            let (mut agreed, _) = rest.split_at(rest.len().min(PART));
+            let last = agreed.last().map_or(u64::MAX, |&(_, statement)| statement);
+            let slow = slow.take(PART, |pair| pair.sides[0].place < last)?;
+            if slow.len() == PART {
+                let last = slow[PART - 1].sides[0].place;
+                agreed = &agreed[..agreed.partition_point(|&(_, statement)| statement < last)];
+            }
+            rest = &rest[agreed.len()..];
+            Ok((!agreed.is_empty() || !slow.is_empty()).then_some(Part { agreed, slow }))
+        };
+        in_lots(MATCHES, None, &self.night.memory, || {
+            let parts: Vec<Part<'_>> = (0..at_once()).map_while(|_| next().transpose()).collect::<Result<_, _>>()?;
+            let part = |part: &Part<'_>| self.part(part, lines, &shared, at_first_sight);
+            let tables: Vec<Table> = parts.par_iter().with_max_len(1).map(part).collect::<Result<_, Error>>()?;
+            Ok((!tables.is_empty()).then_some(tables))
+        })
     }
 
-    fn part(&self, part: &Part<'_>, lines: &Lines, pairs: &Pairs) -> Result<Table, Error> {
+    fn part(&self, part: &Part<'_>, lines: &Lines, shared: &Shared, said: u32) -> Result<Table, Error> {
         let mut sheet = Sheet::new(MATCHES);
         let mut slow = part.slow.iter().peekable();
         let mut rows = self.scan.rows.reader();
         for &(ledger, statement) in part.agreed {
-            while let Some(before) = slow.next_if(|one| one.0 < statement) {
-                self.slow_match(&mut sheet, before.1, &mut rows, pairs)?;
+            while let Some(before) = slow.next_if(|one| one.sides[0].place < statement) {
+                self.pair(&mut sheet, before, &mut rows, shared)?;
             }
-            let sides = [statement, ledger].map(|place| Side::Tonight { place, line: lines.line(self.night, place) });
-            let (flags, notes) = (Codes::NONE, Notes::NONE);
-            let pair = Paired { sides, earlier: (0, Minor::ZERO), pass: Pass::K1, flags, notes };
-            self.pair(&mut sheet, &pair, &mut rows, pairs)?;
+            let sides = [statement, ledger].map(|place| Side::of_tonight(place, lines.line(self.night, place)));
+            self.pair(&mut sheet, &Paired { sides, amount: 0, tag: 0, said }, &mut rows, shared)?;
         }
-        for (_, rest) in slow {
-            self.slow_match(&mut sheet, *rest, &mut rows, pairs)?;
-        }
+        slow.try_for_each(|rest| self.pair(&mut sheet, rest, &mut rows, shared))?;
         sheet.finish()
     }
 
-    /// A pair of which the records themselves are no longer there.
-    fn pair(&self, sheet: &mut Sheet, pair: &Paired, rows: &mut RowReader<'_>, pairs: &Pairs) -> Result<(), Error> {
-        let (tag, amount) = match pair.sides[0] {
-            Side::Tonight { place, .. } => match rows.at(place)? {
-                Some(row) => (row.tag, row.amount),
-                None => return Ok(()),
-            },
-            Side::Earlier { .. } => (&pairs.tags.list[pair.earlier.0 as usize], pair.earlier.1),
+    fn pair(&self, sheet: &mut Sheet, pair: &Paired, rows: &mut RowReader<'_>, shared: &Shared) -> Result<(), Error> {
+        let statement = pair.sides[0].place;
+        let (tag, amount) = if is_carried(statement) {
+            (&shared.tags.list[pair.tag as usize], Total::new(pair.amount.into()))
+        } else {
+            let Some(row) = rows.at(statement)? else { return Ok(()) };
+            (row.tag, row.amount.into())
         };
         let signed = if tag.direction == Direction::Out { -amount } else { amount };
         for side in pair.sides {
-            let (source, file, line) = match side {
-                Side::Tonight { place, line } => {
-                    let file = self.night.file_of(place);
-                    (file.source, &file.open.name, line)
-                }
-                Side::Earlier { source, file, line, .. } => (source, &pairs.files.list[file as usize], line),
+            let (source, file) = if is_carried(side.place) {
+                (side.source, &shared.files.list[side.file as usize])
+            } else {
+                let file = self.night.file_of(side.place);
+                (file.source, &file.open.name)
             };
-            sheet.text(Some(self.source_name(source))).text(Some(file)).count(line);
+            sheet.text(Some(self.source_name(source))).text(Some(file)).count(side.line);
         }
-        let nights = pair.sides.map(|side| match side {
-            Side::Tonight { .. } => None,
-            Side::Earlier { night, .. } => Some(night),
-        });
+        let nights = pair.sides.map(Side::night);
         let state = if nights == [None, None] { State::Matched } else { State::LateMatched };
+        let (pass, words) = &shared.said.list[pair.said as usize];
         sheet
-            .text(Some(pair.pass.word()))
+            .text(Some(pass.word()))
             .text(Some(&tag.account))
             .text(Some(tag.kind.word()))
             .text(Some(tag.status.word()))
             .text(Some(tag.currency.code()))
             .integer(Some(i64::from(tag.currency.exponent())))
-            .money(Some(Minor::into(signed)), Some(tag.currency))
-            .text(words(pair.flags, pair.notes).as_deref())
+            .money(Some(signed), Some(tag.currency))
+            .text(words.as_deref())
             .text(Some(state.word()))
             .date(nights[0])
             .date(nights[1])
@@ -198,34 +232,32 @@ impl Tables<'_, '_> {
     #[must_use]
     pub fn paired(&self) -> Pairs {
         let mut pairs = Pairs::default();
-        let mut lot = Vec::new();
-        for (_, outcome) in self.slow_matches() {
+        for outcome in self.slow_matches() {
             let &Outcome::Match { pass, ledger, statement, flags, notes, .. } = outcome else { continue };
-            let sides = [statement, ledger].map(|at| self.side(at, &mut pairs.files));
-            let mut earlier = (0, Minor::ZERO);
-            if let Side::Earlier { .. } = sides[0] {
+            let sides = [statement, ledger].map(|at| self.side(at, &mut pairs.shared.files));
+            let (mut tag, mut amount) = (0, 0);
+            if is_carried(sides[0].place) {
                 let Record { account, kind, status, direction, currency, principal, .. } = *self.record(statement);
-                let tag = Tag { account: account.to_owned(), kind, status, direction, currency };
-                earlier = (pairs.tags.number(tag), principal);
+                let what = Tag { account: account.to_owned(), kind, status, direction, currency };
+                (tag, amount) = (pairs.shared.tags.number(what), principal.get());
             }
-            lot.push(Paired { sides, earlier, pass, flags, notes });
+            let said = pairs.shared.said.number((pass, words(flags, notes)));
+            pairs.list.push(Paired { sides, amount, tag, said });
         }
-        pairs.lots.push(lot);
         pairs
     }
 
     fn side(&self, at: u32, files: &mut Distinct<String>) -> Side {
         let record = self.record(at);
-        let Some(carried) = self.residue.carried(at as usize) else {
-            let line = self.residue.file_and_line(self.night, at as usize).1;
-            return Side::Tonight { place: record.place, line };
-        };
-        Side::Earlier {
-            place: u32::try_from(record.place).expect("a pool has fewer than 2³² records"),
-            source: record.source,
-            night: carried.night,
-            file: files.number(carried.file.clone()),
-            line: carried.line,
+        match self.residue.carried(at as usize) {
+            None => Side::of_tonight(record.place, self.residue.file_and_line(self.night, at as usize).1),
+            Some(carried) => Side {
+                place: record.place,
+                line: carried.line,
+                source: record.source,
+                file: files.number(carried.file.clone()),
+                night: carried.night.0,
+            },
         }
     }
 
@@ -235,48 +267,11 @@ impl Tables<'_, '_> {
         self.slow_matches().count() as u64
     }
 
-    fn slow_matches(&self) -> impl Iterator<Item = (u64, &Outcome)> {
-        self.reconciled.outcomes.iter().filter_map(|outcome| match outcome {
-            // What agreed on an earlier night is in the evidence of that night.
-            &Outcome::Match { statement, state, .. } if state != State::MatchedBefore => {
-                Some((self.record(statement).place, outcome))
-            }
-            Outcome::Match { .. } | Outcome::Rest { .. } | Outcome::Difference(_) => None,
-        })
-    }
-
-    fn slow_match(
-        &self,
-        sheet: &mut Sheet,
-        slow: Slow<'_>,
-        rows: &mut RowReader<'_>,
-        pairs: &Pairs,
-    ) -> Result<(), Error> {
-        let outcome = match slow {
-            Slow::Here(outcome) => outcome,
-            Slow::Apart(pair) => return self.pair(sheet, pair, rows, pairs),
-        };
-        let Outcome::Match { pass, state, ledger, statement, flags, notes } = outcome else { return Ok(()) };
-        let stored = |at: u32| self.residue.stored(self.night, at as usize);
-        for &at in [statement, ledger] {
-            let (source, stored) = (self.source_name(self.record(at).source), stored(at));
-            sheet.text(Some(source)).text(Some(stored.file)).count(stored.line);
-        }
-        let record = self.record(*statement);
-        sheet
-            .text(Some(pass.word()))
-            .text(Some(record.account))
-            .text(Some(record.kind.word()))
-            .text(Some(record.status.word()))
-            .text(Some(record.currency.code()))
-            .integer(Some(i64::from(record.currency.exponent())))
-            .money(Some(Minor::into(record.signed())), Some(record.currency))
-            .text(words(*flags, *notes).as_deref())
-            .text(Some(state.word()))
-            .date(stored(*statement).night)
-            .date(stored(*ledger).night)
-            .end_row();
-        Ok(())
+    fn slow_matches(&self) -> impl Iterator<Item = &Outcome> {
+        // What agreed on an earlier night is in the evidence of that night.
+        let is_of_tonight =
+            |outcome: &&Outcome| matches!(outcome, Outcome::Match { state, .. } if *state != State::MatchedBefore);
+        self.reconciled.outcomes.iter().filter(is_of_tonight)
     }
 }
 
