@@ -289,7 +289,7 @@ impl Wanted<'_, '_> {
             (Some(issued), _) => {
                 item.state = State::Open;
                 item.reason = None;
-                (item.first_issued, item.due_at) = (issued.first_issued, issued.due_at);
+                (item.first_issued, item.due_at) = (issued.first_issued, issued.due_at());
                 item.expires_on = issued.expires_on;
             }
             (None, Some(why)) => {
