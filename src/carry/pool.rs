@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
+use indicatif::{HumanBytes, HumanCount};
 use jiff::civil;
 use rayon::prelude::*;
 use tieout_kernel::calendar::Day;
@@ -21,7 +22,7 @@ use super::Carried;
 use super::days::Chain;
 use super::roll::Roll;
 use crate::agree::{fits_whole, part_of};
-use crate::error::Error;
+use crate::error::{Complaint, Error};
 use crate::job::{Plan, day_of};
 use crate::memory::Memory;
 use crate::publish::Link;
@@ -43,6 +44,9 @@ pub struct Pool<'p> {
     pub lapsed: Lapsed,
     kept: Kept<'p>,
 }
+
+/// The share of the memory that what is known of the pool may take.
+const KNOWN: u64 = 4;
 
 /// What is known of a record of an earlier night without looking at it.
 #[derive(Clone, Copy, Debug)]
@@ -147,6 +151,7 @@ impl<'p> Reading<'p> {
         let body = before.read(store, self.plan, &name)?;
         let unreadable = |cause: String| before.unreadable(self.plan, &name, cause);
         let rows = Table::rows_of(body.clone(), unreadable)?;
+        self.fits(rows, before)?;
         let parts = parts(rows);
         let is_held = fits_whole(0, usize::try_from(rows).unwrap_or(usize::MAX), self.memory.whole).is_ok();
         let mut left = Left { parts, ..Left::default() };
@@ -183,6 +188,22 @@ impl<'p> Reading<'p> {
             Some(filling) => Kept::OnDisk(OnDisk { plan: self.plan, rows: filling.finish()?, parts: parts_of }),
         };
         Ok(left)
+    }
+
+    /// Refuses a pool of which not even the keys fit.
+    fn fits(&self, rows: u64, before: &Link) -> Result<(), Error> {
+        let (bytes, room) = (rows * size_of::<Known>() as u64, self.memory.limit / KNOWN);
+        if bytes <= room {
+            return Ok(());
+        }
+        let what = format!(
+            "{} left {} records, whose keys take {} of memory; there is room for {}",
+            before.date,
+            HumanCount(rows),
+            HumanBytes(bytes),
+            HumanBytes(room)
+        );
+        Err(Error::Limit(Complaint::new(what).hint("raise --memory-limit, or lower keep_open under [carry]")))
     }
 
     /// What is wrong with a row that cannot be read.
@@ -395,5 +416,25 @@ pub fn order(plan: &Plan) -> impl Fn(&Table) -> Vec<Rank> {
             )
         };
         (0..rows).map(rank).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job;
+
+    #[test]
+    fn a_pool_of_which_the_keys_do_not_fit_is_refused() {
+        let plan = job::load(std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/jobs/shop.toml"))).unwrap();
+        let date: civil::Date = "2026-11-20".parse().unwrap();
+        let memory = Memory::of(64 << 20, std::env::temp_dir());
+        let reading = Reading { plan: &plan, date, seed: 0, memory: &memory };
+        let before = Link { date, run_id: String::new(), manifest_sha256: String::new() };
+        assert!(reading.fits(262_144, &before).is_ok());
+        let refused = reading.fits(262_145, &before).unwrap_err();
+        assert_eq!(refused.exit_code(), 50);
+        let text = refused.to_string();
+        assert!(text.contains("2026-11-20 left 262,145 records") && text.contains("--memory-limit"), "{text}");
     }
 }
