@@ -1,12 +1,10 @@
 //! Making and taking side by side.
 
-use crate::error::Error;
-
 /// Takes what comes one after the other: while one is taken the next is made.
-pub(crate) fn side_by_side<T: Send>(
-    mut make: impl FnMut() -> Result<Option<T>, Error> + Send,
-    mut take: impl FnMut(T) -> Result<(), Error> + Send,
-) -> Result<(), Error> {
+pub(crate) fn side_by_side<T: Send, E: Send>(
+    mut make: impl FnMut() -> Result<Option<T>, E> + Send,
+    mut take: impl FnMut(T) -> Result<(), E> + Send,
+) -> Result<(), E> {
     let mut waiting = make()?;
     while let Some(one) = waiting {
         let (taken, next) = rayon::join(|| take(one), &mut make);

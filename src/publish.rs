@@ -176,7 +176,7 @@ impl Link {
         store: &Store,
         plan: &Plan,
         spec: TableSpec,
-        each: impl FnMut(&Cells<'_>) -> Result<(), Error>,
+        each: impl FnMut(&Cells<'_>) -> Result<(), Error> + Send,
     ) -> Result<(), Error> {
         let name = spec.parquet_name();
         let body = self.read(store, plan, &name)?;

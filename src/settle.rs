@@ -269,7 +269,7 @@ impl Booked {
     /// Reads what earlier commits booked, as far as it concerns tonight: `opened` is what they settled and what is no
     /// longer so.
     pub fn read(store: &Store, plan: &Plan, replaces: Option<&Link>, opened: &[(Day, String)]) -> Result<Self, Error> {
-        let read = |run: &Link, concerns: &dyn Fn(&Cells<'_>) -> bool| -> Result<Vec<Entry>, Error> {
+        let read = |run: &Link, concerns: &(dyn Fn(&Cells<'_>) -> bool + Sync)| -> Result<Vec<Entry>, Error> {
             let mut entries = Vec::new();
             run.rows(store, plan, SETTLEMENTS, |cells| {
                 let added = if concerns(cells) { add_line(&mut entries, cells) } else { Ok(()) };

@@ -118,14 +118,22 @@ impl Marks {
 }
 
 /// Shows every row of a table, of which some thousands are in memory at a time.
-fn each_row(files: &Files, spec: TableSpec, each: impl FnMut(&Cells<'_>) -> Result<(), Broken>) -> Result<(), Broken> {
+fn each_row(
+    files: &Files,
+    spec: TableSpec,
+    each: impl FnMut(&Cells<'_>) -> Result<(), Broken> + Send,
+) -> Result<(), Broken> {
     let name = spec.parquet_name();
     let body = files.get(&name).ok_or_else(|| Broken(format!("there is no {name}")))?;
     Table::read_rows(spec, body.clone(), |e| Broken(format!("{name}: {e}")), each)
 }
 
 /// What is told of the first row of which something is.
-fn first_of(files: &Files, spec: TableSpec, told: impl Fn(&Cells<'_>) -> Option<String>) -> Result<String, Broken> {
+fn first_of(
+    files: &Files,
+    spec: TableSpec,
+    told: impl Fn(&Cells<'_>) -> Option<String> + Sync,
+) -> Result<String, Broken> {
     let mut first = None;
     each_row(files, spec, |cells| {
         if first.is_none() {

@@ -87,7 +87,12 @@ impl<'d> Days<'d> {
     }
 
     /// The rows of a day's table that pass a test.
-    pub fn rows(&self, link: &Link, spec: TableSpec, test: impl FnMut(&Cells<'_>) -> bool) -> Result<Vec<Row>, Error> {
+    pub fn rows(
+        &self,
+        link: &Link,
+        spec: TableSpec,
+        test: impl FnMut(&Cells<'_>) -> bool + Send,
+    ) -> Result<Vec<Row>, Error> {
         let name = spec.parquet_name();
         let found = link.find(self.store, self.plan, &name)?;
         // What an earlier day published may have been removed since.

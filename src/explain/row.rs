@@ -17,7 +17,11 @@ impl Row {
     ///
     /// # Errors
     /// What is wrong with the table, as text.
-    pub fn read(spec: TableSpec, body: Body, mut test: impl FnMut(&Cells<'_>) -> bool) -> Result<Vec<Self>, String> {
+    pub fn read(
+        spec: TableSpec,
+        body: Body,
+        mut test: impl FnMut(&Cells<'_>) -> bool + Send,
+    ) -> Result<Vec<Self>, String> {
         let mut rows = Vec::new();
         Table::read_parts(
             spec,

@@ -28,6 +28,7 @@ use tieout_kernel::record::Instant;
 use super::parquet_file::ParquetFile;
 use crate::error::{Complaint, Error};
 use crate::normalise::push_decimal;
+use crate::pipeline::side_by_side;
 use crate::store::Body;
 
 /// What a column holds.
@@ -477,11 +478,11 @@ impl Table {
     ///
     /// # Errors
     /// What is wrong with it, by way of `unreadable`, or what `each` refused.
-    pub fn read_parts<E>(
+    pub fn read_parts<E: Send>(
         spec: TableSpec,
         body: Body,
-        unreadable: impl Fn(String) -> E,
-        mut each: impl FnMut(Self) -> Result<(), E>,
+        unreadable: impl Fn(String) -> E + Sync,
+        each: impl FnMut(Self) -> Result<(), E> + Send,
     ) -> Result<(), E> {
         let reader = ParquetRecordBatchReaderBuilder::try_new(body).map_err(|e| unreadable(e.to_string()))?;
         let version = format!("{}/{}", spec.name, spec.version);
@@ -494,11 +495,12 @@ impl Table {
         if reader.schema().fields() != spec.schema().fields() {
             return Err(unreadable(format!("its columns are not those of {version}")));
         }
-        for batch in reader.with_batch_size(PART).build().map_err(|e| unreadable(e.to_string()))? {
-            let batch = batch.map_err(|e| unreadable(e.to_string()))?;
-            each(Self { spec, rows: batch.num_rows() as u64, batches: vec![batch] })?;
-        }
-        Ok(())
+        let mut batches = reader.with_batch_size(PART).build().map_err(|e| unreadable(e.to_string()))?;
+        let next = || {
+            let batch = batches.next().transpose().map_err(|e| unreadable(e.to_string()))?;
+            Ok(batch.map(|batch| Self { spec, rows: batch.num_rows() as u64, batches: vec![batch] }))
+        };
+        side_by_side(next, each)
     }
 
     /// How many rows a published table has.
@@ -508,11 +510,11 @@ impl Table {
     }
 
     /// What [`Table::read_parts`] shows, row by row.
-    pub fn read_rows<E>(
+    pub fn read_rows<E: Send>(
         spec: TableSpec,
         body: Body,
-        unreadable: impl Fn(String) -> E,
-        mut each: impl FnMut(&Cells<'_>) -> Result<(), E>,
+        unreadable: impl Fn(String) -> E + Sync,
+        mut each: impl FnMut(&Cells<'_>) -> Result<(), E> + Send,
     ) -> Result<(), E> {
         Self::read_parts(spec, body, unreadable, |part| part.cells().try_for_each(|cells| each(&cells)))
     }

@@ -104,7 +104,7 @@ impl Register {
         store: &Store,
         plan: &Plan,
         run: &Link,
-        mut each: impl FnMut(&mut Self, Item, (u8, u32)),
+        mut each: impl FnMut(&mut Self, Item, (u8, u32)) + Send,
     ) -> Result<(), Error> {
         let table = self.tables.len();
         self.tables.push((run.clone(), run.read(store, plan, &WORKLIST.parquet_name())?));
@@ -143,7 +143,11 @@ impl Register {
     }
 
     /// What nobody asked for again, some items at a time.
-    pub fn each_rest(&self, plan: &Plan, mut each: impl FnMut(Vec<Item>) -> Result<(), Error>) -> Result<(), Error> {
+    pub fn each_rest(
+        &self,
+        plan: &Plan,
+        mut each: impl FnMut(Vec<Item>) -> Result<(), Error> + Send,
+    ) -> Result<(), Error> {
         let mut rows: Vec<Vec<u32>> = vec![Vec::new(); self.tables.len()];
         for out in self.out.iter().filter(|out| !out.again.load(Ordering::Relaxed)) {
             rows[usize::from(out.table)].push(out.row);
@@ -170,8 +174,8 @@ fn items(
     plan: &Plan,
     run: &Link,
     body: Body,
-    wanted: impl Fn(u32) -> bool,
-    mut each: impl FnMut(Vec<(u32, Item)>) -> Result<(), Error>,
+    wanted: impl Fn(u32) -> bool + Sync,
+    mut each: impl FnMut(Vec<(u32, Item)>) -> Result<(), Error> + Send,
 ) -> Result<(), Error> {
     let unreadable = |cause: String| run.unreadable(plan, &WORKLIST.parquet_name(), cause);
     let mut before = 0;
