@@ -292,7 +292,9 @@ fn remembered(
         return Ok(Found::default());
     }
     let filter = agree::asks_for(scan, known)?;
-    history::look_up(store, plan, date, chain, &filter)
+    let mut found = history::look_up(store, plan, date, chain, &filter)?;
+    found.keep_last_ends(known);
+    Ok(found)
 }
 
 /// Names what earlier nights left, and puts what they matched beside it. `names` are those of what is decided apart.
@@ -319,12 +321,7 @@ fn revived(night: &Night<'_>, residue: &Residue, found: &Found, names: &Names) -
             }
         }
     }
-    // What the pool has is whole, whatever the history has of it: an explanation, or what ended and was opened again.
-    let row = |one: &Carried| (one.book, one.source, one.file.clone(), one.line, one.night);
-    let in_pool: BTreeSet<_> = residue.all_carried().map(row).collect();
-    let mut revived = history::revived(found, &keys, names);
-    revived.retain(|one| !in_pool.contains(&row(one)));
-    revived
+    history::revived(found, &keys, names)
 }
 
 /// The first day that the history knows; none where nothing is remembered.

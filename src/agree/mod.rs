@@ -28,7 +28,7 @@ use tieout_kernel::fingerprint::{Asked, agree};
 use tieout_kernel::key::KindClass;
 use tieout_kernel::money::{Minor, Total as Sum};
 use tieout_kernel::policy::Policy;
-use tieout_kernel::record::{Book, Kind, Origin, Status};
+use tieout_kernel::record::{Book, Kind, Status};
 
 pub(crate) use aside::aside;
 pub use fetch::{Residue, Stored, fetch, fetch_lots, fits_whole, room_for};
@@ -306,16 +306,20 @@ pub fn settle_agreement(night: &Night<'_>, scan: &mut Scan, earlier: Earlier<'_>
     Ok(agreed)
 }
 
-/// Puts open records of earlier nights beside tonight's, for the rules across groups.
+/// Puts records of earlier nights beside tonight's, for the rules across groups: of those that have ended, how many
+/// refunds an order has.
 fn add_carried_events(scan: &mut Scan, carried: &[Known]) {
-    for (place, one) in (0_u64..).zip(carried).filter(|(_, one)| !one.origin.has_ended()) {
+    for (place, one) in (0_u64..).zip(carried) {
         let Some(order) = one.order() else { continue };
         let event = one.key().unwrap_or_else(|| u128::from(place));
         let side = usize::from(one.book != Book::Ledger);
-        scan.event_orders.push(order);
         if one.kind == Kind::Refund && !matches!(one.status, Status::Failed | Status::Closed) {
             scan.refund_orders[side].push((order, event));
         }
+        if one.origin.has_ended() {
+            continue;
+        }
+        scan.event_orders.push(order);
         let returned = matches!(one.kind, Kind::Refund | Kind::Chargeback) && one.status == Status::Success;
         if returned && one.book != Book::Ledger {
             let (kind, currency, amount) = (one.kind, one.currency, one.principal);
@@ -351,19 +355,24 @@ fn know_earlier_orders(scan: &Scan, earlier: Earlier<'_>, agreed: &mut Agreed) {
     let carried = earlier.carried.iter().filter_map(Known::order);
     let mut orders: Vec<u128> = scan.event_orders.iter().copied().chain(carried).collect();
     orders.par_sort_unstable();
-    for one in earlier.carried.iter().filter(|one| one.kind.class() == KindClass::Payment) {
-        let Some(key) = one.key().filter(|key| orders.binary_search(key).is_ok()) else { continue };
-        agreed.known.insert(key);
-        // What was settled is in no history: it is carried until it can no longer be reversed.
-        if one.origin == Origin::Settled && one.book != Book::Ledger && one.status == Status::Success {
-            lived(&mut agreed.life, key, one.kind, one.currency, one.principal);
+    for one in earlier.carried {
+        let of_payment = one.kind.class() == KindClass::Payment;
+        let order = if of_payment { one.key() } else { one.order() };
+        let Some(order) = order.filter(|order| orders.binary_search(order).is_ok()) else { continue };
+        if of_payment {
+            agreed.known.insert(order);
+        }
+        // What was settled, or explains what is open, has ended as what the history has; it is not counted there.
+        if one.origin.has_ended() && one.book != Book::Ledger && one.status == Status::Success {
+            lived(&mut agreed.life, order, one.kind, one.currency, one.principal);
         }
     }
     for row in &earlier.found.rows {
         if row.what.kind.class() == KindClass::Payment {
             agreed.known.insert(row.key);
         }
-        let moved = row.what.status == Status::Success && row.what.statement.is_some();
+        let at_provider = row.sides().any(|(book, _, _)| book != Book::Ledger);
+        let moved = row.what.status == Status::Success && at_provider;
         let order = if row.what.kind.class() == KindClass::Payment { Some(row.key) } else { row.order };
         if let Some(order) = order.filter(|_| moved) {
             lived(&mut agreed.life, order, row.what.kind, row.what.currency, row.amount);

@@ -4,7 +4,7 @@
 //! first sight, then the rest. A run reads the keys of the days before once, and the rest only of rows whose key or
 //! order tonight asks for; a [`Filter`] of a few bits per key tells most of the others apart.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -36,6 +36,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::Carried;
 use super::days::{Chain, days_between};
+use super::pool::Known;
 use crate::agree::{Agreed, Night, Residue, Scan, Stored, split_of};
 use crate::distinct::Distinct;
 use crate::error::Error;
@@ -410,7 +411,7 @@ const fn goes_back(kind: Kind) -> bool {
 }
 
 /// A line as it is kept; 0 for the few that are beyond four billion.
-fn narrow(line: u64) -> u32 {
+pub(super) fn narrow(line: u64) -> u32 {
     u32::try_from(line).unwrap_or(0)
 }
 
@@ -649,6 +650,25 @@ pub struct Seen {
     pub what: Arc<What>,
     /// The night on which it ended.
     pub night: Day,
+    /// Whether the ledger's row and the statement's ended again later, or are open again.
+    pub gone: [bool; 2],
+}
+
+impl Seen {
+    /// Its rows of both sides that have ended, with their lines and where they were.
+    pub fn sides(&self) -> impl Iterator<Item = (Book, &Whence, u32)> {
+        let [ledger, statement] = [&self.what.ledger, &self.what.statement];
+        let sides = [(Book::Ledger, ledger), (Book::Statement, statement)].into_iter().zip(self.lines).zip(self.gone);
+        sides.filter_map(|(((book, whence), line), gone)| Some((book, whence.as_ref().filter(|_| !gone)?, line)))
+    }
+}
+
+/// A hash of where a row of a night was.
+#[must_use]
+pub fn row_hash(book: Book, source: u16, file: &str, line: u32, night: Day) -> u64 {
+    let numbers = [u64::from(book as u8), u64::from(source), line.into(), night.0.cast_unsigned().into()];
+    let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+    xxh3_64_with_seed(file.as_bytes(), xxh3_64_with_seed(&bytes, 0))
 }
 
 /// What tonight found in the history.
@@ -667,6 +687,25 @@ impl Found {
         let from = self.rows.partition_point(|row| row.key < key);
         let until = from + self.rows[from..].partition_point(|row| row.key == key);
         &self.rows[from..until]
+    }
+
+    /// Of a row that ended on several nights, because it was open in between, leaves the last end only; of one that is
+    /// in the pool none.
+    pub fn keep_last_ends(&mut self, known: &[Known]) {
+        let in_pool = known.iter().filter_map(|one| Some((one.key()?, one.row)));
+        let mut taken: HashSet<(u128, u64)> = in_pool.filter(|(key, _)| !self.of_key(*key).is_empty()).collect();
+        // Of one key the latest night comes last.
+        for row in self.rows.iter_mut().rev() {
+            let mut is_gone = |(book, whence, line): (Book, &Whence, u32)| {
+                let night = whence.night.unwrap_or(row.night);
+                !taken.insert((row.key, row_hash(book, whence.source, &whence.file, line, night)))
+            };
+            let gone: Vec<(Book, bool)> = row.sides().map(|side| (side.0, is_gone(side))).collect();
+            for (book, _) in gone.into_iter().filter(|(_, gone)| *gone) {
+                row.gone[usize::from(book != Book::Ledger)] = true;
+            }
+        }
+        self.rows.retain(|row| row.sides().next().is_some());
     }
 }
 
@@ -766,6 +805,7 @@ fn read_group(
                 lines: lines.map(|lines| lines.value(row)),
                 what: Arc::clone(what),
                 night,
+                gone: [false; 2],
             });
         }
     }
@@ -881,12 +921,8 @@ pub fn revived(found: &Found, keys: &BTreeMap<u128, &str>, names: &Names) -> Vec
     let mut revived = Vec::new();
     for (&key, &number) in keys {
         for row in found.of_key(key) {
-            let sides = [(Book::Ledger, &row.what.ledger), (Book::Statement, &row.what.statement)];
-            for ((book, whence), line) in sides.into_iter().zip(row.lines) {
-                if let Some(whence) = whence {
-                    revived.push(revive(row, book, whence, line, number, names));
-                }
-            }
+            let revive = |(book, whence, line)| revive(row, book, whence, line, number, names);
+            revived.extend(row.sides().map(revive));
         }
     }
     revived

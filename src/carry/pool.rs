@@ -20,6 +20,7 @@ use tieout_kernel::record::{Book, Direction, Kind, Note, Notes, Origin, Status};
 
 use super::Carried;
 use super::days::Chain;
+use super::history::{narrow, row_hash};
 use super::roll::Roll;
 use crate::agree::{fits_whole, part_of};
 use crate::error::{Complaint, Error};
@@ -53,6 +54,8 @@ const KNOWN: u64 = 4;
 pub struct Known {
     key: Option<NonZero<u128>>,
     order: Option<NonZero<u128>>,
+    /// A hash of where it was.
+    pub row: u64,
     /// What is compared, without sign.
     pub principal: Minor,
     /// The currency.
@@ -224,6 +227,7 @@ impl<'p> Reading<'p> {
         Known {
             key,
             order: order.and_then(NonZero::new),
+            row: row_hash(one.book, one.source, &one.file, narrow(one.line), one.night),
             principal: one.principal,
             currency: one.currency,
             book: one.book,
