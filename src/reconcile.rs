@@ -68,9 +68,7 @@ fn over_returned_orders(records: &[Record<'_>], agreed: &Agreed, seed: u64) -> B
         return BTreeMap::new();
     }
     for (at, record) in (0_u32..).zip(records) {
-        // What ended on an earlier night is in what came before.
-        let concerned = matches!(record.kind, Kind::Payment | Kind::Reversal | Kind::Refund | Kind::Chargeback)
-            && !record.origin.has_ended();
+        let concerned = matches!(record.kind, Kind::Payment | Kind::Reversal | Kind::Refund | Kind::Chargeback);
         if let Some(order) = record.order_no.filter(|_| concerned && record.book != Book::Ledger) {
             let hash = KeyHasher::new(seed, record.account).hash(KindClass::Payment, order);
             if agreed.suspects.binary_search(&hash).is_ok() {

@@ -33,11 +33,13 @@ pub struct Mark {
 
 /// Events of one order by which more went back than came in (`OVER_REFUND`, with a chargeback `DOUBLE_DIP`).
 ///
-/// `members` are the provider's records of the order in one currency. Judged only where a payment of
+/// `members` are the provider's records of the order in one currency; those that ended before tonight only tell which
+/// rows are the same again, for they are in `before`. Judged only where a payment of
 /// the order is known; each event beyond the captured amount is marked with its own part of the excess.
 #[must_use]
 pub fn over_returned(records: &[Record<'_>], members: Vec<u32>, before: Before) -> Vec<Mark> {
-    let (members, _) = split_replicas(records, members);
+    let (mut members, _) = split_replicas(records, members);
+    members.retain(|&one| !records[one as usize].origin.has_ended());
     let succeeded = |&&one: &&u32| records[one as usize].status == Status::Success;
     let sum = |kind: Kind| -> Total {
         let of_kind = members.iter().filter(succeeded).map(|&one| &records[one as usize]);
