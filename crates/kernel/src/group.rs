@@ -71,7 +71,8 @@ fn plain_pair(records: &[Record<'_>], members: &[u32]) -> Option<Pair> {
     let &[one, other] = members else { return None };
     let is_ledger = |at: u32| records[at as usize].book == Book::Ledger;
     let undoes = |at: u32| matches!(records[at as usize].kind, Kind::Reversal | Kind::ReserveRelease);
-    if is_ledger(one) == is_ledger(other) || undoes(one) || undoes(other) {
+    let has_ended = |at: u32| records[at as usize].origin == Origin::History;
+    if is_ledger(one) == is_ledger(other) || undoes(one) || undoes(other) || has_ended(one) != has_ended(other) {
         return None;
     }
     Some(if is_ledger(one) { (one, other) } else { (other, one) })
@@ -216,6 +217,7 @@ impl<'g, 'r> Group<'g, 'r> {
         if self.reversal_on_one_side(&ledger, &statement) {
             return;
         }
+        let (ledger, statement) = self.without_used(ledger, statement);
         if ledger.is_empty() || statement.is_empty() {
             self.resolved.left.extend(ledger.into_iter().chain(statement));
         } else if single {
@@ -257,6 +259,22 @@ impl<'g, 'r> Group<'g, 'r> {
     fn has_ended(&self, one: u32) -> bool {
         let origin = self.record(one).origin;
         origin == Origin::History || (origin == Origin::Settled && !self.is_open)
+    }
+
+    /// Hands back what matched on an earlier night under another number: its partner is not here, and nobody else is
+    /// its partner now, unless the partner was undone.
+    fn without_used(&mut self, ledger: Vec<u32>, statement: Vec<u32>) -> (Vec<u32>, Vec<u32>) {
+        let is_used = |group: &Self, one: u32| group.has_ended(one) && group.record(one).status == Status::Success;
+        let used = [&ledger, &statement].map(|side| side.iter().any(|&one| is_used(self, one)));
+        let mut alone = |mine: usize, members: Vec<u32>| {
+            if !used[mine] || used[1 - mine] || !self.netted[1 - mine].is_empty() {
+                return members;
+            }
+            let (used, free): (Vec<u32>, Vec<u32>) = members.into_iter().partition(|&one| is_used(self, one));
+            self.resolved.left.extend(used);
+            free
+        };
+        (alone(0, ledger), alone(1, statement))
     }
 
     /// Pairs of two sides. What agreed on an earlier night stays together.
