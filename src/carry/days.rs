@@ -136,6 +136,12 @@ pub fn verified(store: &Store, plan: &Plan, run: &Link) -> Result<Vec<Link>, Err
     Ok(manifest.chain)
 }
 
+/// The day before that a commit was made of, as it was then.
+pub fn stood_on(store: &Store, plan: &Plan, run: &Link) -> Result<Option<Link>, Error> {
+    let manifest: Manifest = run.manifest(store, plan)?;
+    Ok(manifest.chain.into_iter().next())
+}
+
 /// Calendar days that holidays may add to a number of business days.
 const HOLIDAYS: i64 = 31;
 

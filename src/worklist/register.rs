@@ -8,7 +8,7 @@ use jiff::{Timestamp, civil};
 use rayon::prelude::*;
 
 use super::item::{Item, State};
-use crate::carry::days::Chain;
+use crate::carry::days::{self, Chain};
 use crate::error::Error;
 use crate::job::Plan;
 use crate::publish::Link;
@@ -43,6 +43,8 @@ pub struct Out {
     /// The row in its table, and the table's number.
     row: u32,
     table: u8,
+    /// Whether its own date issued it.
+    is_issued: bool,
     is_cancelled: bool,
     /// Whether tonight asks for it again.
     again: AtomicBool,
@@ -68,9 +70,10 @@ fn key_of(item: &Item) -> [u64; 2] {
 impl Register {
     /// Reads what is out before a run.
     ///
-    /// What the replaced commit of the same date issued and cancelled came after the day before. What it found open
-    /// and had not issued itself, the day before alone knows: it may have been run again since, and have cancelled it.
-    /// The same goes for findings of earlier dates.
+    /// What the replaced commit of the same date issued and cancelled came after the day before, unless that was
+    /// published again since, and issued it again. What it found open and had not issued itself, the day
+    /// before alone knows: it may have been run again since, and have cancelled it. The same goes for findings of earlier
+    /// dates.
     pub fn read(store: &Store, plan: &Plan, chain: &Chain, replaces: Option<&Link>) -> Result<Self, Error> {
         let mut register = Self::default();
         if let Some(before) = chain.before() {
@@ -91,9 +94,18 @@ impl Register {
                 }
             })?;
         }
+        let stood_on = replaces.map(|replaced| days::stood_on(store, plan, replaced)).transpose()?.flatten();
+        let is_rebuilt = stood_on.as_ref() != chain.before();
         // Of each the last word counts.
         register.out.par_sort_by_key(|out| (out.key, Reverse((out.table, out.row))));
-        register.out.dedup_by_key(|out| out.key);
+        register.out.dedup_by(|before, last| {
+            let is_same = before.key == last.key;
+            let was_since = is_rebuilt && last.table > before.table && !before.is_cancelled;
+            if is_same && was_since && (before.is_issued || before.first_issued != last.first_issued) {
+                std::mem::swap(before, last);
+            }
+            is_same
+        });
         register.out.retain(|out| !out.is_cancelled);
         register.out.shrink_to_fit();
         Ok(register)
@@ -129,6 +141,7 @@ impl Register {
             due_at: due_at.as_microsecond(),
             row,
             table,
+            is_issued: item.state == State::Issued,
             is_cancelled: item.state == State::Cancelled,
             again: AtomicBool::new(false),
         });
