@@ -428,10 +428,8 @@ fn look_across(
     agreed.twins = twins.flat_map(BTreeMap::into_values).collect();
     for row in earlier.found.rows.iter().filter(|row| row.what.kind == Kind::Refund) {
         let Some(order) = row.order else { continue };
-        for (side, had) in [&row.what.ledger, &row.what.statement].into_iter().enumerate() {
-            if had.is_some() {
-                scan.refund_orders[side].push((order, row.key));
-            }
+        for (book, _, _) in row.sides() {
+            scan.refund_orders[usize::from(book != Book::Ledger)].push((order, row.key));
         }
     }
     for (side, orders) in agreed.refunds.iter_mut().zip(&mut scan.refund_orders) {

@@ -229,7 +229,7 @@ pub struct Ended<'h, 'r> {
 }
 
 impl Ended<'_, '_> {
-    /// The file of the history; `rest` is what ended of that which was decided apart.
+    /// The file of the history; `all` is what ended of that which was decided apart.
     pub fn written(&self, mut all: AllRest, memory: &Memory) -> Result<Body, Error> {
         let mut rest = Rest::default();
         rest.gather(self.night, self.residue, self.reconciled);

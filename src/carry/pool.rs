@@ -171,7 +171,7 @@ impl<'p> Reading<'p> {
             let mut rows = Vec::with_capacity(read.len());
             for (row, (read, cells)) in read.into_iter().zip(&cells).enumerate() {
                 let (one, known) = read.ok_or_else(|| self.unknown(before, cells))?;
-                if !left.pool.take(self, &one) {
+                if !left.pool.take(self, &one, &known) {
                     continue;
                 }
                 let part = part_of(known.key().unwrap_or_default(), parts);
@@ -241,7 +241,7 @@ impl<'p> Reading<'p> {
 
 impl Pool<'_> {
     /// Takes a record in, or says that it lapsed.
-    fn take(&mut self, reading: &Reading<'_>, one: &Carried) -> bool {
+    fn take(&mut self, reading: &Reading<'_>, one: &Carried, known: &Known) -> bool {
         let open_for = i64::from(day_of(reading.date).0) - i64::from(one.first_seen.0);
         let has_lapsed = open_for > i64::from(reading.plan.carry.keep_open);
         self.opening.open(reading.plan, one, has_lapsed);
@@ -249,10 +249,11 @@ impl Pool<'_> {
             self.lapsed.add(one);
             return false;
         }
-        if one.has_lent_id(&reading.plan.job) {
-            self.lent_ids.extend(one.difference.as_deref().map(id_number));
+        if known.is_tied {
+            let lent = one.difference.as_deref().filter(|_| one.has_lent_id(&reading.plan.job));
+            self.lent_ids.extend(lent.map(id_number));
+            self.unnamed.extend(one.unnamed());
         }
-        self.unnamed.extend(one.unnamed());
         true
     }
 

@@ -406,9 +406,7 @@ fn with_predicate(row: Row) -> Difference {
 fn ended(plan: &Plan, found: &Found) -> Vec<Ended> {
     let mut ended = Vec::new();
     for seen in &found.rows {
-        let sides = [(Book::Ledger, &seen.what.ledger), (Book::Statement, &seen.what.statement)];
-        for ((book, whence), line) in sides.into_iter().zip(seen.lines) {
-            let Some(whence) = whence else { continue };
+        for (book, whence, line) in seen.sides() {
             let row = Whereabouts {
                 night: date_of(whence.night.unwrap_or(seen.night)),
                 source: plan.sources[usize::from(whence.source)].name.clone(),

@@ -71,9 +71,8 @@ impl Register {
     /// Reads what is out before a run.
     ///
     /// What the replaced commit of the same date issued and cancelled came after the day before, unless that was
-    /// published again since, and issued it again. What it found open and had not issued itself, the day
-    /// before alone knows: it may have been run again since, and have cancelled it. The same goes for findings of earlier
-    /// dates.
+    /// published again since, and issued it again. What it found open and had not issued itself, the day before alone
+    /// knows: it may have been run again since, and have cancelled it. The same goes for findings of earlier dates.
     pub fn read(store: &Store, plan: &Plan, chain: &Chain, replaces: Option<&Link>) -> Result<Self, Error> {
         let mut register = Self::default();
         if let Some(before) = chain.before() {

@@ -71,8 +71,11 @@ fn plain_pair(records: &[Record<'_>], members: &[u32]) -> Option<Pair> {
     let &[one, other] = members else { return None };
     let is_ledger = |at: u32| records[at as usize].book == Book::Ledger;
     let undoes = |at: u32| matches!(records[at as usize].kind, Kind::Reversal | Kind::ReserveRelease);
-    let has_ended = |at: u32| records[at as usize].origin == Origin::History;
-    if is_ledger(one) == is_ledger(other) || undoes(one) || undoes(other) || has_ended(one) != has_ended(other) {
+    let is_used = |at: u32| {
+        let record = &records[at as usize];
+        record.origin == Origin::History && record.status == Status::Success
+    };
+    if is_ledger(one) == is_ledger(other) || undoes(one) || undoes(other) || is_used(one) != is_used(other) {
         return None;
     }
     Some(if is_ledger(one) { (one, other) } else { (other, one) })
